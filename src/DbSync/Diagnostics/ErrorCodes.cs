@@ -1,0 +1,44 @@
+namespace DbSync;
+
+/// <summary>
+/// Every code that a <see cref="DbSyncException"/> can carry. The thousands name the stage: 1 settings and start, 2 the primary,
+/// 3 capture, 4 storage, 5 pipeline and copy, 6 locks, 7 the EF plug-in. Each has a page in <c>Diagnostics/Explanations</c>.
+/// </summary>
+internal static class ErrorCodes
+{
+    public const string InvalidOption = "DBS1001";
+    public const string NotInitialised = "DBS1002";
+    public const string DataDirectoryInUse = "DBS1003";
+    public const string IdentityMismatch = "DBS1004";
+    public const string ReadOnlyQuery = "DBS1005";
+    public const string UnknownTopic = "DBS1006";
+
+    public const string PrimaryUnreachable = "DBS2001";
+    public const string PreflightFailed = "DBS2002";
+    public const string TableWithoutIdentity = "DBS2003";
+    public const string ControlSchemaNewer = "DBS2004";
+    public const string UnknownTable = "DBS2005";
+    public const string MissingPrivilege = "DBS2006";
+    public const string NameCollision = "DBS2007";
+    public const string AuthenticationFailed = "DBS2008";
+
+    public const string MalformedStream = "DBS3001";
+    public const string SlotMissing = "DBS3002";
+    public const string SlotInUse = "DBS3003";
+    public const string SlotAhead = "DBS3004";
+    public const string SlotLost = "DBS3005";
+    public const string RowTooLarge = "DBS3006";
+    public const string DriverMismatch = "DBS3007";
+    public const string PrimaryChanged = "DBS3008";
+
+    public const string ShardFileDamaged = "DBS4001";
+    public const string ShardFileNewer = "DBS4002";
+    public const string SqliteTooOld = "DBS4003";
+    public const string StorageFailed = "DBS4004";
+    public const string ShardFileMismatch = "DBS4005";
+
+    public const string Diverged = "DBS5001";
+    public const string OutOfOrder = "DBS5002";
+    public const string SchemaChanged = "DBS5003";
+    public const string VerifyTimedOut = "DBS5004";
+}

@@ -1,0 +1,53 @@
+using System.Collections.Immutable;
+
+namespace DbSync;
+
+/// <summary>How the primary identifies the old row of an update or delete (<c>pg_class.relreplident</c>).</summary>
+internal enum ReplicaIdentity : byte
+{
+    Default = (byte)'d',
+    Nothing = (byte)'n',
+    Full = (byte)'f',
+    Index = (byte)'i',
+}
+
+/// <summary>An index of the primary that the replica has too. Uniqueness is the primary's business.</summary>
+/// <param name="Name">The index's name on the primary.</param>
+/// <param name="Columns">Ordinals into <see cref="TableSchema.Columns"/>, in index order.</param>
+/// <param name="Descending">For each of <paramref name="Columns"/>, whether the primary's index is descending.</param>
+internal sealed record IndexSchema(string Name, ImmutableArray<int> Columns, ImmutableArray<bool> Descending);
+
+/// <summary>A published table: the columns that the stream carries, in the stream's order, and the key that identifies a row.</summary>
+/// <param name="Id">The table on the primary.</param>
+/// <param name="Schema">Its schema (namespace) on the primary.</param>
+/// <param name="Name">Its name on the primary.</param>
+/// <param name="Identity">Its replica identity.</param>
+/// <param name="Columns">The published columns.</param>
+/// <param name="Key">Ordinals of the key columns in key order; empty for a table without a key, whose rows are a multiset.</param>
+/// <param name="Indexes">The indexes to build on the replica.</param>
+internal sealed record TableSchema(
+    TableId Id,
+    string Schema,
+    string Name,
+    ReplicaIdentity Identity,
+    ImmutableArray<ColumnSchema> Columns,
+    ImmutableArray<int> Key,
+    ImmutableArray<IndexSchema> Indexes)
+{
+    /// <summary>The schema that holds DbSync's own tables on the primary.</summary>
+    public const string ControlSchemaName = "dbsync";
+
+    /// <summary>The table's name in a shard file: <c>schema.table</c> as one identifier, <c>public</c> left out.</summary>
+    public string ReplicaName { get; } = Schema == "public" ? Name : $"{Schema}.{Name}";
+
+    public bool HasKey => !Key.IsEmpty;
+
+    /// <summary>True for DbSync's own tables, which travel with the change log like any other.</summary>
+    public bool IsControl => Schema == ControlSchemaName;
+
+    /// <summary>True when both would store the same rows the same way: what decides whether a table has to be copied again.</summary>
+    public bool StoresLike(TableSchema other) =>
+        ReplicaName == other.ReplicaName && Columns.SequenceEqual(other.Columns) && Key.SequenceEqual(other.Key);
+
+    public override string ToString() => ReplicaName;
+}
