@@ -1,0 +1,4 @@
+using DbSync.Testing;
+
+[assembly: AssemblyFixture(typeof(PostgresFixture))]
+[assembly: AssemblyFixture(typeof(Postgres18Fixture))]
