@@ -9,6 +9,8 @@ namespace DbSync;
 /// <param name="Collation">The SQLite collation the column is declared with, or null for BINARY.</param>
 /// <param name="PrimaryOnlyReason">Why the EF plug-in must not read this column from the replica (its values are stored all the same),
 /// or null when it may.</param>
+/// <param name="OrdersAlike">True when the stored values sort byte for byte (numbers by value) as PostgreSQL sorts them, so that key
+/// ranges can be judged here.</param>
 internal sealed record ColumnSchema(
     string Name,
     uint TypeOid,
@@ -16,4 +18,5 @@ internal sealed record ColumnSchema(
     string TypeName,
     StorageClass Storage,
     string? Collation = null,
-    string? PrimaryOnlyReason = null);
+    string? PrimaryOnlyReason = null,
+    bool OrdersAlike = false);

@@ -17,6 +17,9 @@ internal enum ReplicaIdentity : byte
 /// <param name="Descending">For each of <paramref name="Columns"/>, whether the primary's index is descending.</param>
 internal sealed record IndexSchema(string Name, ImmutableArray<int> Columns, ImmutableArray<bool> Descending);
 
+/// <summary>An enum type of the primary, as a collation: its labels sort in declaration order.</summary>
+internal sealed record EnumSchema(string Collation, ImmutableArray<string> Labels);
+
 /// <summary>A published table: the columns that the stream carries, in the stream's order, and the key that identifies a row.</summary>
 /// <param name="Id">The table on the primary.</param>
 /// <param name="Schema">Its schema (namespace) on the primary.</param>
@@ -25,6 +28,7 @@ internal sealed record IndexSchema(string Name, ImmutableArray<int> Columns, Imm
 /// <param name="Columns">The published columns.</param>
 /// <param name="Key">Ordinals of the key columns in key order; empty for a table without a key, whose rows are a multiset.</param>
 /// <param name="Indexes">The indexes to build on the replica.</param>
+/// <param name="Enums">The enum types that the columns' collations name.</param>
 internal sealed record TableSchema(
     TableId Id,
     string Schema,
@@ -32,7 +36,8 @@ internal sealed record TableSchema(
     ReplicaIdentity Identity,
     ImmutableArray<ColumnSchema> Columns,
     ImmutableArray<int> Key,
-    ImmutableArray<IndexSchema> Indexes)
+    ImmutableArray<IndexSchema> Indexes,
+    ImmutableArray<EnumSchema> Enums)
 {
     /// <summary>The schema that holds DbSync's own tables on the primary.</summary>
     public const string ControlSchemaName = "dbsync";

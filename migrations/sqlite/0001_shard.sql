@@ -1,0 +1,57 @@
+-- What a shard file knows about itself. Everything here changes in the same transaction as the rows it speaks of.
+-- The names can't meet a replicated table's: the schema "dbsync" of the primary is DbSync's own.
+
+CREATE TABLE "dbsync.shard" (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    replica TEXT NOT NULL,
+    node TEXT NOT NULL,
+    shard TEXT NOT NULL,
+    -- The position that the rows belong to: the end of the last transaction applied.
+    applied_lsn INTEGER NOT NULL,
+    -- Counts commits, so that readers of several shards can tell whether one moved between two looks.
+    commits INTEGER NOT NULL
+);
+
+-- The replicated tables. State: 1 copying, 2 catching up, 3 live; only live tables may be read.
+CREATE TABLE "dbsync.table" (
+    oid INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    schema TEXT NOT NULL,
+    state INTEGER NOT NULL,
+    planned INTEGER NOT NULL,
+    readable_from INTEGER NOT NULL,
+    rows INTEGER NOT NULL
+);
+
+-- The key ranges of tables that are being copied, with the snapshot that each was read with.
+CREATE TABLE "dbsync.chunk" (
+    table_oid INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    lower_literals TEXT,
+    lower_cells BLOB,
+    upper_literals TEXT,
+    upper_cells BLOB,
+    snapshot TEXT,
+    rows INTEGER NOT NULL,
+    PRIMARY KEY (table_oid, number)
+) WITHOUT ROWID;
+
+-- Transactions whose changes were dropped because a chunk was not here yet: its snapshot has to see them.
+CREATE TABLE "dbsync.dropped" (
+    table_oid INTEGER NOT NULL,
+    xid INTEGER NOT NULL,
+    PRIMARY KEY (table_oid, xid)
+) WITHOUT ROWID;
+
+-- The labels of enum types in declaration order, for their collations.
+CREATE TABLE "dbsync.enum" (
+    collation TEXT PRIMARY KEY,
+    labels TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- Filled in test mode only: every source transaction, once, in order.
+CREATE TABLE "dbsync.journal" (
+    sequence INTEGER PRIMARY KEY,
+    end_lsn INTEGER NOT NULL UNIQUE,
+    xid INTEGER NOT NULL
+);

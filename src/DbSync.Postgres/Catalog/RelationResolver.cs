@@ -1,0 +1,41 @@
+using DbSync.Postgres.Types;
+
+namespace DbSync.Postgres;
+
+/// <summary>
+/// Completes relation messages from the catalog. When the catalog has moved on since the message was written, the message counts: it
+/// describes the rows that follow it.
+/// </summary>
+internal sealed class RelationResolver(Primary primary, TableCatalog catalog, TypeCatalog types, string publication) : IRelationResolver
+{
+    private readonly Dictionary<uint, TableSchema> _known = [];
+
+    public Relation Resolve(RelationMessage message)
+    {
+        if (!_known.TryGetValue(message.Oid, out var table) || !Describes(table, message))
+        {
+            table = Task.Run(() => ResolveAsync(message)).GetAwaiter().GetResult(); // the stream's own thread; a table is met once
+            _known[message.Oid] = table;
+        }
+        return new Relation(table, catalog.CodecsOf(table));
+    }
+
+    private Task<TableSchema> ResolveAsync(RelationMessage message) => primary.UseAsync(
+        async connection =>
+        {
+            var current = (await catalog.LoadAsync(connection, publication, message.Oid, CancellationToken.None)).FirstOrDefault();
+            if (current is not null && Describes(current, message)) return current;
+            await types.LoadAsync(
+                connection, message.Columns.Select(c => c.TypeOid).Where(t => !types.Contains(t)).Distinct().ToList(), CancellationToken.None);
+            return catalog.Build(message, current ?? _known.GetValueOrDefault(message.Oid));
+        },
+        CancellationToken.None);
+
+    private static bool Describes(TableSchema table, RelationMessage message) =>
+        table.Schema == message.Schema && table.Name == message.Name && table.Identity == message.Identity
+        && table.Columns.Length == message.Columns.Count
+        && table.Columns.Zip(message.Columns).All(
+            p => p.First.Name == p.Second.Name && p.First.TypeOid == p.Second.TypeOid && p.First.TypeModifier == p.Second.TypeModifier)
+        && (message.Identity == ReplicaIdentity.Full
+            || message.Columns.Select((c, i) => (c, i)).Where(x => x.c.IsIdentity).Select(x => x.i).Order().SequenceEqual(table.Key.Order()));
+}

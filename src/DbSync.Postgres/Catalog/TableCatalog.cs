@@ -1,0 +1,150 @@
+using System.Collections.Immutable;
+using DbSync.Postgres.Types;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace DbSync.Postgres;
+
+/// <summary>Reads the published tables from the primary's catalog and turns them into replica tables.</summary>
+internal sealed class TableCatalog(TypeCatalog types)
+{
+    // One row a published column, in the stream's order. PostgreSQL 14 has no column lists, and only 18 can publish generated columns. The key is the replica identity's index; under FULL the primary key, if there is one.
+    private const string ColumnsSql =
+        """
+        SELECT
+            c.oid, n.nspname::text, c.relname::text, c.relreplident,
+            a.attname::text, a.atttypid, a.atttypmod, pg_catalog.format_type(a.atttypid, a.atttypmod),
+            coalesce(pg_catalog.array_position(k.indkey::int2[], a.attnum), -1) AS key_position,
+            coalesce(co.collprovider IN ('c', 'b') AND coalesce(co.collcollate, '') IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8')
+                OR co.collprovider = 'd' AND d.datcollate IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8'), false) AS bytewise
+        FROM pg_catalog.pg_publication_tables AS p
+        JOIN pg_catalog.pg_namespace AS n ON n.nspname = p.schemaname
+        JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = p.tablename
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+            AND coalesce(pg_catalog.to_jsonb(p) -> 'attnames' ? a.attname::text, true)
+            AND (a.attgenerated = '' OR pg_catalog.current_setting('server_version_num')::int >= 180000)
+        JOIN pg_catalog.pg_database AS d ON d.datname = pg_catalog.current_database()
+        LEFT JOIN pg_catalog.pg_collation AS co ON co.oid = a.attcollation
+        LEFT JOIN LATERAL (
+            SELECT (i.indkey::int2[])[0:i.indnkeyatts - 1] AS indkey
+            FROM pg_catalog.pg_index AS i
+            WHERE i.indrelid = c.oid AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL
+                AND (c.relreplident = 'i' AND i.indisreplident OR c.relreplident IN ('d', 'f') AND i.indisprimary)
+        ) AS k ON true
+        WHERE p.pubname = $1 AND ($2::oid IS NULL OR c.oid = $2)
+        ORDER BY c.oid, a.attnum
+        """;
+
+    // Plain indexes on columns only: what SQLite can have too. The key's own index is the table itself.
+    private const string IndexesSql =
+        """
+        SELECT i.indrelid, ic.relname::text, i.indoption::int2[],
+            ARRAY(
+                SELECT a.attname::text
+                FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS key(attnum, place)
+                JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = key.attnum
+                WHERE key.place <= i.indnkeyatts
+                ORDER BY key.place)
+        FROM pg_catalog.pg_index AS i
+        JOIN pg_catalog.pg_class AS ic ON ic.oid = i.indexrelid
+        JOIN pg_catalog.pg_am AS am ON am.oid = ic.relam
+        WHERE i.indrelid = ANY ($1::oid[]) AND am.amname = 'btree' AND i.indisvalid
+            AND i.indexprs IS NULL AND i.indpred IS NULL AND NOT i.indisprimary
+        ORDER BY i.indrelid, ic.relname
+        """;
+
+    /// <summary>The tables of a publication, or only one of them.</summary>
+    public async Task<List<TableSchema>> LoadAsync(
+        NpgsqlConnection connection, string publication, uint? only, CancellationToken cancellationToken)
+    {
+        var tables = await LoadColumnsAsync(connection, publication, only, cancellationToken);
+        await types.LoadAsync(connection, tables.SelectMany(t => t.Columns.Select(c => c.TypeOid)).Distinct().ToList(), cancellationToken);
+        var indexes = await LoadIndexesAsync(connection, tables.Select(t => t.Oid).ToArray(), cancellationToken);
+        return tables.ConvertAll(t => Build(t, indexes[t.Oid]));
+    }
+
+    /// <summary>The codecs of a table's columns.</summary>
+    public TypeCodec[] CodecsOf(TableSchema table) => [.. table.Columns.Select(c => types.CodecFor(c.TypeOid))];
+
+    /// <summary>
+    /// Builds a table from its relation message alone: how the stream saw it, when the catalog has moved on. Its identity flags name the key;
+    /// under FULL they name every column, and the key is the one known before, if its columns are still there.
+    /// </summary>
+    public TableSchema Build(RelationMessage message, TableSchema? known)
+    {
+        var flagged = Enumerable.Range(0, message.Columns.Count).Where(i => message.Columns[i].IsIdentity).ToArray();
+        if (message.Identity == ReplicaIdentity.Full)
+            flagged = known is null ? [] : [.. known.Key.Select(k => message.Columns.ToList().FindIndex(c => c.Name == known.Columns[k].Name))];
+        if (flagged.Contains(-1)) flagged = [];
+        var columns = message.Columns.Select((c, i) => new Column(
+            c.Name, c.TypeOid, c.TypeModifier, types.Find(c.TypeOid).Name, Array.IndexOf(flagged, i),
+            known?.Columns.FirstOrDefault(k => k.Name == c.Name && k.TypeOid == c.TypeOid)?.OrdersAlike ?? false));
+        return Build(new Table(message.Oid, message.Schema, message.Name, message.Identity, [.. columns]), []);
+    }
+
+    private TableSchema Build(Table table, IEnumerable<(string Name, short[] Options, string[] Columns)> indexes)
+    {
+        var columns = table.Columns.Select(c =>
+        {
+            var codec = types.CodecFor(c.TypeOid);
+            return new ColumnSchema(
+                c.Name, c.TypeOid, c.TypeModifier, c.TypeName, codec.Storage, codec.Collation, codec.PrimaryOnlyReason, OrdersAlike(c.TypeOid, c.IsBytewise));
+        }).ToImmutableArray();
+        var key = table.Columns.Select((c, i) => (c.KeyPosition, Ordinal: i)).Where(k => k.KeyPosition >= 0).OrderBy(k => k.KeyPosition).Select(k => k.Ordinal);
+        var enums = table.Columns.Select(c => types.EnumOf(c.TypeOid)).OfType<PgType>().DistinctBy(t => t.Oid)
+            .Select(t => new EnumSchema(t.EnumCollation, t.EnumLabels)).ToImmutableArray();
+        return new TableSchema(
+            new TableId(table.Oid), table.Schema, table.Name, table.Identity, columns, [.. key],
+            [.. indexes.Select(i => IndexOf(i, columns)).OfType<IndexSchema>()], enums);
+    }
+
+    private static IndexSchema? IndexOf((string Name, short[] Options, string[] Columns) index, ImmutableArray<ColumnSchema> columns)
+    {
+        const int Descending = 1; // INDOPTION_DESC
+        var ordinals = index.Columns.Select(name => columns.ToList().FindIndex(c => c.Name == name)).ToImmutableArray();
+        return ordinals.Contains(-1) ? null : new IndexSchema(index.Name, ordinals, [.. index.Options.Take(ordinals.Length).Select(o => (o & Descending) != 0)]);
+    }
+
+    /// <summary>Types whose stored values sort as PostgreSQL sorts them; text only under a bytewise collation.</summary>
+    private bool OrdersAlike(uint type, bool bytewise) => types.Find(type) is { Schema: PgType.SystemSchema } known && known.Name switch
+    {
+        "int2" or "int4" or "int8" or "uuid" or "bool" or "bytea" or "oid" => true,
+        "text" or "varchar" => bytewise,
+        _ => false,
+    };
+
+    private static async Task<List<Table>> LoadColumnsAsync(
+        NpgsqlConnection connection, string publication, uint? only, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(ColumnsSql, connection);
+        command.Parameters.Add(new() { Value = publication });
+        command.Parameters.Add(new() { Value = only is { } oid ? oid : DBNull.Value, NpgsqlDbType = NpgsqlDbType.Oid });
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var tables = new List<Table>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            var oidRead = reader.GetFieldValue<uint>(0);
+            if (tables.Count == 0 || tables[^1].Oid != oidRead)
+                tables.Add(new Table(oidRead, reader.GetString(1), reader.GetString(2), (ReplicaIdentity)reader.GetChar(3), []));
+            tables[^1].Columns.Add(new Column(
+                reader.GetString(4), reader.GetFieldValue<uint>(5), reader.GetInt32(6), reader.GetString(7), reader.GetInt32(8), reader.GetBoolean(9)));
+        }
+        return tables;
+    }
+
+    private static async Task<ILookup<uint, (string Name, short[] Options, string[] Columns)>> LoadIndexesAsync(
+        NpgsqlConnection connection, uint[] tables, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(IndexesSql, connection);
+        command.Parameters.Add(new() { Value = tables, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Oid });
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var indexes = new List<(uint Table, string Name, short[] Options, string[] Columns)>();
+        while (await reader.ReadAsync(cancellationToken))
+            indexes.Add((reader.GetFieldValue<uint>(0), reader.GetString(1), reader.GetFieldValue<short[]>(2), reader.GetFieldValue<string[]>(3)));
+        return indexes.ToLookup(i => i.Table, i => (i.Name, i.Options, i.Columns));
+    }
+
+    private sealed record Table(uint Oid, string Schema, string Name, ReplicaIdentity Identity, List<Column> Columns);
+
+    private sealed record Column(string Name, uint TypeOid, int TypeModifier, string TypeName, int KeyPosition, bool IsBytewise);
+}

@@ -1,0 +1,68 @@
+
+namespace DbSync.Postgres;
+
+/// <summary>A node's words with the primary, through the tables of the control schema.</summary>
+internal sealed class ControlPlane(Primary primary, string slot, TimeProvider time) : IControlPlane
+{
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(10);
+    private readonly ReplicationSlot _slot = new(primary, slot);
+
+    public Task<Beat> BeatAsync(string node, CancellationToken cancellationToken) => primary.UseAsync(
+        async connection =>
+        {
+            await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+            await using var beat = Primary.Command(
+                connection,
+                """
+                INSERT INTO dbsync.heartbeat (node, beat, beat_at) VALUES ($1, 1, pg_catalog.clock_timestamp())
+                ON CONFLICT (node) DO UPDATE SET beat = heartbeat.beat + 1, beat_at = pg_catalog.clock_timestamp()
+                """,
+                node);
+            await using (var synchronous = Primary.Command(connection, "SET LOCAL synchronous_commit = on"))
+                await synchronous.ExecuteNonQueryAsync(cancellationToken);
+            await beat.ExecuteNonQueryAsync(cancellationToken);
+            var sentAt = time.GetTimestamp();
+            await transaction.CommitAsync(cancellationToken);
+            var writeTime = time.GetElapsedTime(sentAt);
+
+            await using var now = Primary.Command(connection, "SELECT pg_catalog.pg_current_wal_insert_lsn()::text, pg_catalog.clock_timestamp()");
+            var askedAt = time.GetUtcNow();
+            await using var reader = await now.ExecuteReaderAsync(cancellationToken);
+            await reader.ReadAsync(cancellationToken);
+            var middle = askedAt + (time.GetUtcNow() - askedAt) / 2;
+            var clockOffset = reader.GetFieldValue<DateTimeOffset>(1) - middle;
+            return new Beat(Lsn.Parse(reader.GetString(0)), writeTime, clockOffset);
+        },
+        cancellationToken);
+
+    public async Task<SlotHealth?> ReadSlotAsync(CancellationToken cancellationToken) =>
+        await _slot.ReadAsync(cancellationToken) is { } state
+            ? new SlotHealth(state.Name, state.Active, state.WalStatus, state.RetainedBytes, state.BudgetBytes, state.Current)
+            : null;
+
+    public Task<IReadOnlyList<Guid>> OpenVerificationsAsync(string node, CancellationToken cancellationToken) =>
+        primary.UseAsync<IReadOnlyList<Guid>>(
+            async connection =>
+            {
+                await using var command = Primary.Command(
+                    connection, "SELECT id FROM dbsync.verification WHERE node = $1 AND state = 'requested' ORDER BY requested_at", node);
+                await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+                var open = new List<Guid>();
+                while (await reader.ReadAsync(cancellationToken)) open.Add(reader.GetGuid(0));
+                return open;
+            },
+            cancellationToken);
+
+    public async Task<ISharedSnapshot> TakeSnapshotAsync(CancellationToken cancellationToken) => await SharedSnapshot.TakeAsync(primary, cancellationToken);
+
+    public Task AnswerAsync(Guid verification, ISharedSnapshot? snapshot, Lsn position, CancellationToken cancellationToken) => primary.ExecuteAsync(
+        "UPDATE dbsync.verification SET state = CASE WHEN $2::text IS NULL THEN 'failed' ELSE 'ready' END, snapshot = $2, lsn = $3::pg_lsn WHERE id = $1",
+        cancellationToken,
+        verification, (snapshot as SharedSnapshot)?.ExportedAs, position.ToString());
+
+    public async Task WaitUntilTakenAsync(Guid verification, CancellationToken cancellationToken)
+    {
+        while (await primary.ScalarAsync<string>("SELECT state FROM dbsync.verification WHERE id = $1", cancellationToken, verification) == "ready")
+            await Task.Delay(PollInterval, time, cancellationToken);
+    }
+}

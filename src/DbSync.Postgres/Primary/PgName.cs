@@ -1,0 +1,14 @@
+namespace DbSync.Postgres;
+
+/// <summary>The one place where an identifier or a literal becomes PostgreSQL's SQL.</summary>
+internal static class PgName
+{
+    public static string Quote(string identifier) => $"\"{identifier.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+
+    public static string Quote(TableSchema table) => $"{Quote(table.Schema)}.{Quote(table.Name)}";
+
+    public static string Literal(string value) =>
+        value.Contains('\\', StringComparison.Ordinal)
+            ? $" E'{value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "''", StringComparison.Ordinal)}'"
+            : $"'{value.Replace("'", "''", StringComparison.Ordinal)}'";
+}

@@ -1,0 +1,42 @@
+using System.Net.Sockets;
+using Npgsql;
+
+namespace DbSync.Postgres;
+
+/// <summary>Turns what the driver throws into DbSync's errors. Nothing is told apart by a message's text, only by type and SQLSTATE.</summary>
+internal static class PrimaryErrors
+{
+    /// <summary>The failure as DbSync names it; null when it is none of these.</summary>
+    public static DbSyncException? TryTranslate(Exception exception) => exception switch
+    {
+        DbSyncException => null,
+        PostgresException postgres => Translate(postgres.SqlState, postgres.MessageText, postgres),
+        NpgsqlException or SocketException or IOException or TimeoutException or ObjectDisposedException => Unreachable(exception),
+        _ => null,
+    };
+
+    public static DbSyncException Unreachable(Exception? cause) => new(
+        ErrorCodes.PrimaryUnreachable,
+        $"The primary can't be reached ({(cause?.InnerException ?? cause)?.GetType().Name ?? "connection closed"}).",
+        "Check host, port and network; DbSync keeps trying.",
+        cause);
+
+    /// <summary>An error that the server reported.</summary>
+    public static DbSyncException? Translate(string sqlState, string message, Exception? cause) => sqlState switch
+    {
+        "28P01" or "28000" => new(ErrorCodes.AuthenticationFailed, "The primary refused the login.", "Check user, password and pg_hba.conf.", cause),
+        "3D000" => new(ErrorCodes.AuthenticationFailed, "The database does not exist on the primary.", "Check the database's name.", cause),
+        "42501" => new(ErrorCodes.MissingPrivilege, $"A privilege is missing: {message}.", "Run 'dbsync doctor': it prints the GRANT.", cause),
+        "55006" => new(ErrorCodes.SlotInUse, $"The replication slot is in use: {message}.", "Stop the other process that follows this slot.", cause),
+        _ when sqlState.StartsWith("08", StringComparison.Ordinal) || sqlState.StartsWith("57P", StringComparison.Ordinal)
+            || sqlState.StartsWith("53", StringComparison.Ordinal) => new(
+                ErrorCodes.PrimaryUnreachable, $"The primary does not serve now ({sqlState}: {message}).", "DbSync keeps trying.", cause),
+        _ => null,
+    };
+
+    public static DbSyncException SlotMissing(Exception? cause = null) => new(
+        ErrorCodes.SlotMissing,
+        "The replication slot is not there.",
+        "Somebody dropped it: what was committed since is no longer in the log. Run 'dbsync init' in an empty data directory to copy anew.",
+        cause);
+}

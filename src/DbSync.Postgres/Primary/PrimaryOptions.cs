@@ -1,0 +1,27 @@
+namespace DbSync.Postgres;
+
+/// <summary>Where the primary is and what of it this node follows.</summary>
+internal sealed record PrimaryOptions
+{
+    /// <summary>Npgsql's connection string. Off loopback, TLS with <c>SSL Mode=VerifyFull</c> is the default.</summary>
+    public required string ConnectionString { get; init; }
+
+    public string Publication { get; init; } = "dbsync_main";
+
+    public string Slot { get; init; } = "dbsync_main";
+
+    /// <summary>The position at which the slot was made; where a shard that has nothing yet begins.</summary>
+    public Lsn StartPosition { get; init; }
+
+    /// <summary>How often the stream tells the primary that it lives.</summary>
+    public TimeSpan StatusInterval { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>A stream that has brought nothing for so long is taken for dead.</summary>
+    public TimeSpan SilenceMax { get; init; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>A transaction's decoded changes are handed on beyond this many bytes.</summary>
+    public int PartBytesMax { get; init; } = 256 << 10;
+
+    /// <summary>How long to wait for a table's lock before a chunk, so that nobody queues behind us.</summary>
+    public TimeSpan LockTimeout { get; init; } = TimeSpan.FromSeconds(5);
+}

@@ -1,0 +1,195 @@
+namespace DbSync.Postgres;
+
+/// <summary>
+/// Decodes the messages of <c>pgoutput</c> (protocol 1) into parts of transactions: no allocation per row, every length checked, and a
+/// message that no server sends changes nothing. The same decoder serves the walsender's stream and the drain through SQL.
+/// </summary>
+/// <remarks>Source: PostgreSQL manual, "Logical Replication Message Formats".</remarks>
+internal sealed class PgOutputDecoder(IRelationResolver resolver, PartPool pool, int partBytesMax, TimeProvider time)
+{
+    private readonly Dictionary<uint, Relation> _relations = [];
+    private readonly TupleDecoder _tuples = new();
+    private TransactionPart? _part;
+    private Relation? _last;
+    private uint _xid;
+    private Lsn _commitLsn;
+    private long _committedAtMicros;
+    private bool _inside;
+    private bool _begins;
+
+    /// <summary>True between a transaction's beginning and its end: the position must not move then.</summary>
+    public bool IsInside => _inside;
+
+    /// <summary>Decodes one message.</summary>
+    /// <returns>A part that is complete, or null.</returns>
+    /// <exception cref="DbSyncException">DBS3001; the decoder stands as before the message.</exception>
+    public TransactionPart? Decode(ReadOnlySpan<byte> message)
+    {
+        var reader = new WireReader(message);
+        switch (reader.Byte())
+        {
+            case (byte)'I':
+                return Insert(ref reader);
+            case (byte)'U':
+                return Update(ref reader);
+            case (byte)'D':
+                return Delete(ref reader);
+            case (byte)'B':
+                Begin(ref reader);
+                return null;
+            case (byte)'C':
+                return Commit(ref reader);
+            case (byte)'R':
+                Announce(ref reader);
+                return null;
+            case (byte)'T':
+                return Truncate(ref reader);
+            case (byte)'Y' or (byte)'O' or (byte)'M':
+                return null; // types are looked up when needed; origins and foreign messages say nothing about rows
+            default:
+                throw WireReader.Malformed("a message of an unknown kind");
+        }
+    }
+
+    private void Begin(ref WireReader reader)
+    {
+        if (_inside) throw WireReader.Malformed("a transaction begins inside another");
+        var (commit, at, xid) = (reader.Lsn(), reader.Int64(), reader.UInt32());
+        (_commitLsn, _committedAtMicros, _xid, _inside, _begins) = (commit, at, xid, true, true);
+    }
+
+    private TransactionPart Commit(ref WireReader reader)
+    {
+        if (!_inside) throw WireReader.Malformed("a commit without a transaction");
+        reader.Byte();
+        var (commit, end) = (reader.Lsn(), reader.Lsn());
+        if (commit != _commitLsn || end < commit) throw WireReader.Malformed("a commit of another transaction");
+        var part = Part();
+        part.EndLsn = end;
+        part.Ends = true;
+        (_part, _inside) = (null, false);
+        return part;
+    }
+
+    private void Announce(ref WireReader reader)
+    {
+        var (oid, schema, name, identity) = (reader.UInt32(), reader.Text(), reader.Text(), (ReplicaIdentity)reader.Byte());
+        var count = reader.Int16();
+        if (count < 0) throw WireReader.Malformed("a negative number of columns");
+        var columns = new List<RelationColumn>(Math.Min((int)count, 1664));
+        for (var i = 0; i < count; i++)
+        {
+            var flags = reader.Byte();
+            columns.Add(new RelationColumn(reader.Text(), reader.UInt32(), reader.Int32(), (flags & 1) != 0));
+        }
+        var relation = resolver.Resolve(new RelationMessage(oid, schema.Length == 0 ? "pg_catalog" : schema, name, identity, columns));
+        _relations[oid] = relation;
+        _last = null;
+    }
+
+    private TransactionPart? Insert(ref WireReader reader)
+    {
+        var relation = RelationOf(reader.UInt32());
+        if (reader.Byte() != 'N') throw WireReader.Malformed("an insert without a new row");
+        var part = Part();
+        var (start, tables) = Start(part, ChangeKind.Insert, relation);
+        try
+        {
+            _tuples.Row(ref reader, relation, part.Changes, default);
+        }
+        catch
+        {
+            part.CancelChange(start, tables);
+            throw;
+        }
+        return End(part, start);
+    }
+
+    private TransactionPart? Update(ref WireReader reader)
+    {
+        var relation = RelationOf(reader.UInt32());
+        var tag = reader.Byte();
+        ReadOnlySpan<byte> identity = default;
+        if (tag is (byte)'K' or (byte)'O')
+        {
+            identity = _tuples.Identity(ref reader, relation);
+            tag = reader.Byte();
+        }
+        else if (!relation.Table.HasKey)
+        {
+            throw WireReader.Malformed("an update of a table without a key that does not say which row");
+        }
+        if (tag != 'N') throw WireReader.Malformed("an update without a new row");
+        var part = Part();
+        var moved = !identity.IsEmpty;
+        var (start, tables) = Start(part, ChangeKind.Replace, relation);
+        try
+        {
+            if (moved) part.Changes.Append(identity);
+            var row = part.Changes.Length;
+            _tuples.Row(ref reader, relation, part.Changes, identity);
+            var stays = !moved || (relation.Table.HasKey && _tuples.HasKey(relation.Table, part.Changes.Written[row..], identity));
+            if (stays) part.KeepOnlyRow(start, row);
+        }
+        catch
+        {
+            part.CancelChange(start, tables);
+            throw;
+        }
+        return End(part, start);
+    }
+
+    private TransactionPart? Delete(ref WireReader reader)
+    {
+        var relation = RelationOf(reader.UInt32());
+        if (reader.Byte() is not ((byte)'K' or (byte)'O')) throw WireReader.Malformed("a delete that does not say which row");
+        var identity = _tuples.Identity(ref reader, relation);
+        var part = Part();
+        var (start, _) = Start(part, ChangeKind.Delete, relation);
+        part.Changes.Append(identity);
+        return End(part, start);
+    }
+
+    private TransactionPart? Truncate(ref WireReader reader)
+    {
+        var count = reader.Int32();
+        reader.Byte(); // CASCADE and RESTART IDENTITY: the server names every table that it emptied
+        if (count < 0 || count > 1 << 20) throw WireReader.Malformed("an impossible number of tables");
+        var ahead = reader;
+        for (var i = 0; i < count; i++) RelationOf(ahead.UInt32());
+        var part = Part();
+        for (var i = 0; i < count; i++) part.EndChange(Start(part, ChangeKind.Truncate, RelationOf(reader.UInt32())).Offset);
+        return null;
+    }
+
+    private Relation RelationOf(uint oid)
+    {
+        if (!_inside) throw WireReader.Malformed("a change outside a transaction");
+        if (_last is not null && _last.Table.Id.Oid == oid) return _last;
+        return _relations.TryGetValue(oid, out var relation) ? _last = relation : throw WireReader.Malformed("a change of a table that was not announced");
+    }
+
+    private static (int Offset, int Tables) Start(TransactionPart part, ChangeKind kind, Relation relation)
+    {
+        var tables = part.Tables.Count;
+        return (part.BeginChange(kind, relation.Table), tables);
+    }
+
+    private TransactionPart? End(TransactionPart part, int start)
+    {
+        part.EndChange(start);
+        if (part.Changes.Length < partBytesMax) return null;
+        _part = null;
+        return part;
+    }
+
+    private TransactionPart Part()
+    {
+        if (_part is not null) return _part;
+        var part = _part = pool.Rent();
+        (part.Xid, part.CommitLsn, part.CommittedAtMicros, part.Begins) = (_xid, _commitLsn, _committedAtMicros, _begins);
+        part.ReceivedAt = time.GetTimestamp();
+        _begins = false;
+        return part;
+    }
+}

@@ -1,0 +1,75 @@
+using Npgsql;
+
+namespace DbSync.Postgres;
+
+/// <summary>A node's replication slot on the primary.</summary>
+internal sealed class ReplicationSlot(Primary primary, string name)
+{
+    /// <summary>What the primary says of the slot; null when it has none of this name.</summary>
+    public Task<SlotState?> ReadAsync(CancellationToken cancellationToken) => primary.UseAsync(
+        async connection =>
+        {
+            await using var command = Primary.Command(
+                connection,
+                """
+                SELECT s.active, s.active_pid, s.wal_status, s.confirmed_flush_lsn::text, s.restart_lsn::text,
+                    pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), s.restart_lsn)::bigint, s.safe_wal_size,
+                    pg_catalog.pg_current_wal_lsn()::text
+                FROM pg_catalog.pg_replication_slots AS s WHERE s.slot_name = $1
+                """,
+                name);
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            if (!await reader.ReadAsync(cancellationToken)) return null;
+            return new SlotState(
+                name,
+                reader.GetBoolean(0),
+                reader.IsDBNull(1) ? null : reader.GetInt32(1),
+                reader.IsDBNull(2) ? "lost" : reader.GetString(2),
+                Position(reader, 3),
+                Position(reader, 4),
+                reader.IsDBNull(5) ? 0 : reader.GetInt64(5),
+                reader.IsDBNull(6) ? null : reader.GetInt64(6),
+                Position(reader, 7));
+        },
+        cancellationToken);
+
+    /// <summary>Makes the slot, or finds it made; returns the position from which it delivers.</summary>
+    public async Task<Lsn> CreateAsync(CancellationToken cancellationToken)
+    {
+        if (await ReadAsync(cancellationToken) is { } existing) return existing.Confirmed;
+        return Lsn.Parse(await primary.ScalarAsync<string>(
+            "SELECT lsn::text FROM pg_catalog.pg_create_logical_replication_slot($1, 'pgoutput')", cancellationToken, name));
+    }
+
+    /// <summary>Checks that the slot still holds everything after <paramref name="position"/>.</summary>
+    /// <exception cref="DbSyncException">DBS3002 no slot, DBS3004 confirmed beyond the position, DBS3005 its log is gone.</exception>
+    public async Task CheckAsync(Lsn position, CancellationToken cancellationToken)
+    {
+        var slot = await ReadAsync(cancellationToken) ?? throw PrimaryErrors.SlotMissing();
+        if (slot.WalStatus is "lost")
+            throw new DbSyncException(
+                ErrorCodes.SlotLost,
+                "The primary has given up the slot and removed log that this replica still needs.",
+                "Run 'dbsync init' in an empty data directory to copy anew; raise max_slot_wal_keep_size to allow longer absences.");
+        if (slot.Confirmed > position)
+            throw new DbSyncException(
+                ErrorCodes.SlotAhead,
+                $"The slot was confirmed up to {slot.Confirmed}, and this replica stands at {position}: what lies between can't be had any more.",
+                "Another process followed the slot, or an older copy of the data came back. Run 'dbsync init' in an empty data directory.");
+    }
+
+    private static Lsn Position(NpgsqlDataReader reader, int column) => reader.IsDBNull(column) ? Lsn.Zero : Lsn.Parse(reader.GetString(column));
+}
+
+/// <summary>A slot as <c>pg_replication_slots</c> shows it.</summary>
+/// <param name="Name">The slot.</param>
+/// <param name="Active">Whether somebody follows it.</param>
+/// <param name="ActivePid">The server process that does.</param>
+/// <param name="WalStatus">reserved, extended, unreserved or lost.</param>
+/// <param name="Confirmed">What its follower has acknowledged.</param>
+/// <param name="Restart">The oldest log it keeps.</param>
+/// <param name="RetainedBytes">The log it keeps, in bytes.</param>
+/// <param name="BudgetBytes">What may be written before it is lost; null for no limit.</param>
+/// <param name="Current">The primary's own position.</param>
+internal sealed record SlotState(
+    string Name, bool Active, int? ActivePid, string WalStatus, Lsn Confirmed, Lsn Restart, long RetainedBytes, long? BudgetBytes, Lsn Current);

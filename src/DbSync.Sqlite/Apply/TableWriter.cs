@@ -1,0 +1,175 @@
+using System.Text;
+
+namespace DbSync.Sqlite;
+
+/// <summary>The prepared statements of one replica table, one for each shape of change that has occurred, and the binding of rows to them.</summary>
+internal sealed class TableWriter : IDisposable
+{
+    private readonly SqliteDatabase _database;
+    private readonly TableSchema _table;
+    private readonly string _match;
+    private readonly bool[] _isKey;
+    private readonly Dictionary<string, SqliteStatement> _updates = [];
+    private SqliteStatement? _insert;
+    private SqliteStatement? _delete;
+    private SqliteStatement? _fullUpdate;
+    private SqliteStatement? _fullReplace;
+    private SqliteStatement? _read;
+
+    public TableWriter(SqliteDatabase database, TableSchema table)
+    {
+        (_database, _table) = (database, table);
+        _isKey = new bool[table.Columns.Length];
+        foreach (var k in table.Key) _isKey[k] = true;
+        _match = Match(table);
+    }
+
+    public TableSchema Table => _table;
+
+    /// <summary>Rows added minus rows removed since the count was last taken.</summary>
+    public long RowDelta { get; set; }
+
+    /// <summary>Adds a row; false when its key is there already.</summary>
+    public bool Insert(ref ReadOnlySpan<byte> row)
+    {
+        var statement = _insert ??= _database.Prepare(InsertSql());
+        for (var i = 1; i <= _table.Columns.Length; i++) statement.Bind(i, Cell.Read(ref row));
+        RowDelta++;
+        return statement.TryRun();
+    }
+
+    /// <summary>Updates by the key in the row itself.</summary>
+    public int Update(ReadOnlySpan<byte> row)
+    {
+        var statement = HasUnchanged(row, out var shape)
+            ? Cached("u" + shape, () => UpdateSql(shape, withKey: false))
+            : _fullUpdate ??= _database.Prepare(UpdateSql(shape, withKey: false));
+        var index = 1;
+        var rest = row;
+        for (var i = 0; i < _table.Columns.Length; i++)
+        {
+            var cell = Cell.Read(ref rest);
+            if (!_isKey[i] && cell.Kind != CellKind.Unchanged) statement.Bind(index++, cell);
+        }
+        foreach (var ordinal in _table.Key)
+        {
+            rest = row[RowCells.SizeOf(row, ordinal)..];
+            statement.Bind(index++, Cell.Read(ref rest));
+        }
+        statement.Run();
+        return (int)_database.Changes;
+    }
+
+    public int Replace(ReadOnlySpan<byte> identity, ReadOnlySpan<byte> row)
+    {
+        var statement = HasUnchanged(row, out var shape)
+            ? Cached("r" + shape, () => UpdateSql(shape, withKey: true))
+            : _fullReplace ??= _database.Prepare(UpdateSql(shape, withKey: true));
+        var index = 1;
+        for (var i = 0; i < _table.Columns.Length; i++)
+        {
+            var cell = Cell.Read(ref row);
+            if (cell.Kind != CellKind.Unchanged) statement.Bind(index++, cell);
+        }
+        BindIdentity(statement, index, identity);
+        statement.Run();
+        return (int)_database.Changes;
+    }
+
+    public int Delete(ReadOnlySpan<byte> identity)
+    {
+        var statement = _delete ??= _database.Prepare($"DELETE FROM {SqlName.Quote(_table.ReplicaName)} WHERE {_match}");
+        BindIdentity(statement, 1, identity);
+        statement.Run();
+        var count = (int)_database.Changes;
+        RowDelta -= count;
+        return count;
+    }
+
+    public bool TryRead(ReadOnlySpan<byte> key, ChangeBuffer target)
+    {
+        var statement = _read ??= _database.Prepare(
+            $"SELECT {SqlName.List(_table.Columns.Select(c => c.Name))} FROM {SqlName.Quote(_table.ReplicaName)} WHERE {_match}");
+        BindIdentity(statement, 1, key);
+        if (!statement.Step()) return false;
+        for (var i = 0; i < _table.Columns.Length; i++) statement.AppendCell(i, target);
+        statement.Reset();
+        return true;
+    }
+
+    public void Dispose()
+    {
+        foreach (var statement in _updates.Values) statement.Dispose();
+        _insert?.Dispose();
+        _delete?.Dispose();
+        _fullUpdate?.Dispose();
+        _fullReplace?.Dispose();
+        _read?.Dispose();
+    }
+
+    private static void BindIdentity(SqliteStatement statement, int index, ReadOnlySpan<byte> identity)
+    {
+        while (!identity.IsEmpty) statement.Bind(index++, Cell.Read(ref identity));
+    }
+
+    /// <summary>Tells the shape of a row by which values were not sent: one character a column.</summary>
+    private bool HasUnchanged(ReadOnlySpan<byte> row, out string shape)
+    {
+        shape = "";
+        var rest = row;
+        while (!rest.IsEmpty)
+        {
+            if (Cell.Read(ref rest).Kind != CellKind.Unchanged) continue;
+            shape = string.Create(_table.Columns.Length, row.ToArray(), static (characters, cells) =>
+            {
+                ReadOnlySpan<byte> left = cells;
+                for (var i = 0; i < characters.Length; i++) characters[i] = Cell.Read(ref left).Kind == CellKind.Unchanged ? '-' : '+';
+            });
+            return true;
+        }
+        return false;
+    }
+
+    private SqliteStatement Cached(string key, Func<string> sql)
+    {
+        if (!_updates.TryGetValue(key, out var statement)) _updates.Add(key, statement = _database.Prepare(sql()));
+        return statement;
+    }
+
+    private string InsertSql()
+    {
+        var parameters = string.Join(", ", Enumerable.Repeat("?", _table.Columns.Length));
+        return _table.Columns.IsEmpty
+            ? $"INSERT INTO {SqlName.Quote(_table.ReplicaName)} DEFAULT VALUES"
+            : $"INSERT INTO {SqlName.Quote(_table.ReplicaName)} ({SqlName.List(_table.Columns.Select(c => c.Name))}) VALUES ({parameters})";
+    }
+
+    private string UpdateSql(string shape, bool withKey)
+    {
+        var sql = new StringBuilder("UPDATE ").Append(SqlName.Quote(_table.ReplicaName)).Append(" SET ");
+        var first = true;
+        for (var i = 0; i < _table.Columns.Length; i++)
+        {
+            if ((!withKey && _isKey[i]) || (shape.Length > 0 && shape[i] == '-')) continue;
+            sql.Append(first ? "" : ", ").Append(SqlName.Quote(_table.Columns[i].Name)).Append(" = ?");
+            first = false;
+        }
+        if (first) // nothing but the key was sent: the row must still be there
+        {
+            var name = SqlName.Quote(_table.Columns[_table.HasKey ? _table.Key[0] : 0].Name);
+            sql.Append(name).Append(" = ").Append(name);
+        }
+        return sql.Append(" WHERE ").Append(_match).ToString();
+    }
+
+    private static string Match(TableSchema table)
+    {
+        if (table.HasKey) return string.Join(" AND ", table.Key.Select(k => $"{SqlName.Quote(table.Columns[k].Name)} = ?"));
+        var rowId = ReplicaTable.RowIdName(table) ?? throw new DbSyncException(
+            ErrorCodes.NameCollision,
+            $"{table} has no key, and columns named rowid, oid and _rowid_ hide the row number that stands in for one.",
+            "Add a primary key, or rename one of these columns.");
+        var all = string.Join(" AND ", table.Columns.Select(c => $"{SqlName.Quote(c.Name)} COLLATE BINARY IS ?"));
+        return $"{rowId} = (SELECT {rowId} FROM {SqlName.Quote(table.ReplicaName)} WHERE {all} LIMIT 1)";
+    }
+}

@@ -1,0 +1,186 @@
+
+namespace DbSync.Sqlite;
+
+/// <summary>One shard: a SQLite file in WAL mode with the replicated tables and what the shard knows about itself.</summary>
+internal sealed class ShardFile : IShardStore
+{
+    /// <summary>Set to 1 to keep a journal of every transaction applied, as the crash tests do.</summary>
+    public const string JournalVariable = "DBSYNC_JOURNAL";
+
+    private readonly SqliteDatabase _database;
+    private readonly ShardMetadata _metadata;
+    private readonly Dictionary<TableSchema, TableWriter> _writers = new(ReferenceEqualityComparer.Instance);
+    private readonly bool _journal = Environment.GetEnvironmentVariable(JournalVariable) == "1";
+    private readonly int _pageBytes;
+    private TableWriter? _writer;
+    private bool? _synced;
+
+    /// <param name="path">The file; its directory exists.</param>
+    /// <param name="identity">Whose file this is.</param>
+    /// <exception cref="DbSyncException">DBS4001 damaged, DBS4002 written by a newer version, DBS4005 another shard's file.</exception>
+    public ShardFile(string path, ShardIdentity identity)
+    {
+        Id = identity.Shard;
+        if (!File.Exists(path)) CreatePrivate(path);
+        _database = new SqliteDatabase(path, Path.GetFileName(path));
+        try
+        {
+            _database.Execute("PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -65536");
+            _database.Execute("PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA foreign_keys = OFF");
+            SqliteCollations.RegisterBuiltIn(_database);
+            ShardMigrations.Apply(_database, Path.GetFileName(path));
+            _metadata = new ShardMetadata(_database);
+            Position = _metadata.Claim(identity);
+            foreach (var (collation, labels) in _metadata.LoadEnums()) SqliteCollations.RegisterEnum(_database, collation, labels);
+            _pageBytes = (int)_database.QueryInteger("PRAGMA page_size");
+        }
+        catch
+        {
+            _database.Dispose();
+            throw;
+        }
+    }
+
+    public ShardId Id { get; }
+
+    public Lsn Position { get; private set; }
+
+    public long WalBytes => (long)_database.WalPages * _pageBytes;
+
+    public void Begin(bool durable)
+    {
+        if (_synced != durable) _database.Execute(durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+        _synced = durable;
+        _database.Execute("BEGIN IMMEDIATE");
+    }
+
+    public void Commit(Lsn position)
+    {
+        foreach (var writer in _writers.Values)
+        {
+            if (writer.RowDelta != 0) _metadata.AddRows(writer.Table.Id, writer.RowDelta);
+            writer.RowDelta = 0;
+        }
+        _metadata.SavePosition(position);
+        _database.Execute("COMMIT");
+        Position = position;
+    }
+
+    public void Rollback()
+    {
+        _database.Execute("ROLLBACK");
+        ForgetWriters();
+    }
+
+    public void Journal(Lsn endLsn, uint xid)
+    {
+        if (_journal) _metadata.Journal(endLsn, xid);
+    }
+
+    public void Insert(TableSchema table, ref ReadOnlySpan<byte> row)
+    {
+        if (!Writer(table).Insert(ref row))
+            throw new DbSyncException(
+                ErrorCodes.Diverged,
+                $"Shard '{Id}': a row to be inserted into {table} is there already.",
+                "The shard has stopped with nothing lost. Run 'dbsync verify --repair' or copy the table again with 'dbsync resync'.");
+    }
+
+    public int Update(TableSchema table, ReadOnlySpan<byte> row) => Writer(table).Update(row);
+
+    public int Replace(TableSchema table, ReadOnlySpan<byte> identity, ReadOnlySpan<byte> row) => Writer(table).Replace(identity, row);
+
+    public int Delete(TableSchema table, ReadOnlySpan<byte> identity) => Writer(table).Delete(identity);
+
+    public bool TryRead(TableSchema table, ReadOnlySpan<byte> key, ChangeBuffer target) => Writer(table).TryRead(key, target);
+
+    public void Truncate(TableSchema table)
+    {
+        _database.Execute($"DELETE FROM {SqlName.Quote(table.ReplicaName)}");
+        Writer(table).RowDelta = 0;
+        _metadata.ClearRows(table.Id);
+    }
+
+    public IReadOnlyList<TableRecord> LoadTables() => _metadata.LoadTables();
+
+    public IReadOnlyList<ChunkRecord> LoadChunks(TableId table) => _metadata.LoadChunks(table);
+
+    public IReadOnlyList<ulong> LoadDroppedTransactions(TableId table) => _metadata.LoadDropped(table);
+
+    public void CreateTable(TableRecord record)
+    {
+        ForgetWriters(); // a statement that is still prepared would keep the old table from being dropped
+        foreach (var old in _metadata.NamesOf(record.Schema)) _database.Execute($"DROP TABLE IF EXISTS {SqlName.Quote(old)}");
+        _metadata.Forget(record.Schema);
+        foreach (var labels in record.Schema.Enums)
+        {
+            _metadata.SaveEnum(labels);
+            SqliteCollations.RegisterEnum(_database, labels.Collation, labels.Labels);
+        }
+        _database.Execute(ReplicaTable.CreateSql(record.Schema));
+        _metadata.Insert(record);
+        Failpoint.Hit(Failpoint.AfterTableCreated);
+    }
+
+    public void DropTable(TableId table)
+    {
+        ForgetWriters();
+        foreach (var record in _metadata.LoadTables().Where(r => r.Schema.Id == table))
+        {
+            _database.Execute($"DROP TABLE IF EXISTS {SqlName.Quote(record.Schema.ReplicaName)}");
+            _metadata.Forget(record.Schema);
+        }
+    }
+
+    public void CreateIndexes(TableSchema table)
+    {
+        foreach (var sql in ReplicaTable.CreateIndexSql(table)) _database.Execute(sql);
+    }
+
+    public void SaveTable(TableRecord record) => _metadata.Update(record);
+
+    public void SaveChunks(TableId table, IReadOnlyList<ChunkRecord> chunks) => _metadata.ReplaceChunks(table, chunks);
+
+    public void SaveChunk(TableId table, ChunkRecord chunk) => _metadata.SaveChunk(table, chunk);
+
+    public void SaveDroppedTransaction(TableId table, ulong xid) => _metadata.SaveDropped(table, xid);
+
+    public void ForgetDroppedTransactions(TableId table, ulong below) => _metadata.ForgetDropped(table, below);
+
+    public void TruncateWal() => _database.CopyBackWal();
+
+    public void Dispose()
+    {
+        ForgetWriters();
+        _metadata.Dispose();
+        _database.Dispose();
+    }
+
+    private TableWriter Writer(TableSchema table)
+    {
+        if (_writer is not null && ReferenceEquals(_writer.Table, table)) return _writer;
+        if (!_writers.TryGetValue(table, out _writer)) _writers.Add(table, _writer = new TableWriter(_database, table));
+        return _writer;
+    }
+
+    private void ForgetWriters()
+    {
+        foreach (var writer in _writers.Values)
+        {
+            writer.Dispose();
+        }
+        _writers.Clear();
+        _writer = null;
+    }
+
+    /// <summary>Creates the file readable by its owner only, whatever the umask; SQLite gives its companions the same mode.</summary>
+    private static void CreatePrivate(string path)
+    {
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        using var created = new FileStream(path, options);
+    }
+}
+
+/// <summary>Whose file a shard file is.</summary>
+internal sealed record ShardIdentity(string Replica, string Node, ShardId Shard);

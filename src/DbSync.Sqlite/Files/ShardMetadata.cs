@@ -1,0 +1,156 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+
+namespace DbSync.Sqlite;
+
+/// <summary>Reads and writes a shard file's own tables (<c>migrations/sqlite</c>).</summary>
+internal sealed class ShardMetadata(SqliteDatabase database) : IDisposable
+{
+    private static readonly string[] PerTable = ["dbsync.chunk", "dbsync.dropped"];
+    private readonly Dictionary<string, SqliteStatement> _statements = [];
+
+    /// <summary>Makes the file this shard's, or checks that it is; returns its position.</summary>
+    public Lsn Claim(ShardIdentity identity)
+    {
+        Prepared("INSERT OR IGNORE INTO \"dbsync.shard\" (id, replica, node, shard, applied_lsn, commits) VALUES (1, ?, ?, ?, 0, 0)")
+            .Bind(1, identity.Replica).Bind(2, identity.Node).Bind(3, identity.Shard.Name).Run();
+        using var row = database.Prepare("SELECT replica, node, shard, applied_lsn FROM \"dbsync.shard\"");
+        row.Step();
+        if ((row.Text(0), row.Text(1), row.Text(2)) != (identity.Replica, identity.Node, identity.Shard.Name))
+            throw new DbSyncException(
+                ErrorCodes.ShardFileMismatch,
+                $"The file is shard '{row.Text(2)}' of replica '{row.Text(0)}', and shard '{identity.Shard}' of '{identity.Replica}' was looked for.",
+                "Put back the right file, or copy the shard again with 'dbsync resync'.");
+        return new Lsn((ulong)row.Integer(3));
+    }
+
+    public void SavePosition(Lsn position) =>
+        Prepared("UPDATE \"dbsync.shard\" SET applied_lsn = ?, commits = commits + 1").Bind(1, (long)position.Value).Run();
+
+    public void Journal(Lsn endLsn, uint xid) =>
+        Prepared("INSERT INTO \"dbsync.journal\" (end_lsn, xid) VALUES (?, ?)").Bind(1, (long)endLsn.Value).Bind(2, xid).Run();
+
+    public List<TableRecord> LoadTables()
+    {
+        var tables = new List<TableRecord>();
+        var rows = Prepared("SELECT schema, state, planned, readable_from FROM \"dbsync.table\" ORDER BY oid");
+        while (rows.Step())
+        {
+            var schema = JsonSerializer.Deserialize<TableSchema>(rows.Bytes(0))!;
+            tables.Add(new TableRecord(schema, (TableState)rows.Integer(1), rows.Integer(2) != 0, new Lsn((ulong)rows.Integer(3))));
+        }
+        return tables;
+    }
+
+    public void Insert(TableRecord record) =>
+        Prepared("INSERT INTO \"dbsync.table\" (oid, name, schema, state, planned, readable_from, rows) VALUES (?, ?, ?, ?, ?, ?, 0)")
+            .Bind(1, record.Schema.Id.Oid)
+            .Bind(2, record.Schema.ReplicaName)
+            .Bind(3, JsonSerializer.Serialize(record.Schema))
+            .Bind(4, (long)record.State)
+            .Bind(5, record.Planned ? 1 : 0)
+            .Bind(6, (long)record.ReadableFrom.Value)
+            .Run();
+
+    public void Update(TableRecord record) =>
+        Prepared("UPDATE \"dbsync.table\" SET state = ?, planned = ?, readable_from = ? WHERE oid = ?")
+            .Bind(1, (long)record.State)
+            .Bind(2, record.Planned ? 1 : 0)
+            .Bind(3, (long)record.ReadableFrom.Value)
+            .Bind(4, record.Schema.Id.Oid)
+            .Run();
+
+    public void AddRows(TableId table, long delta) =>
+        Prepared("UPDATE \"dbsync.table\" SET rows = rows + ? WHERE oid = ?").Bind(1, delta).Bind(2, table.Oid).Run();
+
+    public void ClearRows(TableId table) => Prepared("UPDATE \"dbsync.table\" SET rows = 0 WHERE oid = ?").Bind(1, table.Oid).Run();
+
+    /// <summary>The names of tables that a table of this id or name has in the file now.</summary>
+    public List<string> NamesOf(TableSchema schema)
+    {
+        var names = new List<string>();
+        var rows = Prepared("SELECT name FROM \"dbsync.table\" WHERE oid = ? OR name = ?").Bind(1, schema.Id.Oid).Bind(2, schema.ReplicaName);
+        while (rows.Step()) names.Add(rows.Text(0));
+        return names;
+    }
+
+    /// <summary>Forgets every table with this id or this name.</summary>
+    public void Forget(TableSchema schema)
+    {
+        foreach (var child in PerTable)
+            Prepared($"DELETE FROM {SqlName.Quote(child)} WHERE table_oid IN (SELECT oid FROM \"dbsync.table\" WHERE oid = ? OR name = ?)")
+                .Bind(1, schema.Id.Oid).Bind(2, schema.ReplicaName).Run();
+        Prepared("DELETE FROM \"dbsync.table\" WHERE oid = ? OR name = ?").Bind(1, schema.Id.Oid).Bind(2, schema.ReplicaName).Run();
+    }
+
+    public List<ChunkRecord> LoadChunks(TableId table)
+    {
+        var chunks = new List<ChunkRecord>();
+        var rows = Prepared(
+            "SELECT number, lower_literals, lower_cells, upper_literals, upper_cells, snapshot, rows FROM \"dbsync.chunk\" WHERE table_oid = ? ORDER BY number")
+            .Bind(1, table.Oid);
+        while (rows.Step())
+            chunks.Add(new ChunkRecord(
+                (int)rows.Integer(0), Bound(rows, 1), Bound(rows, 3), rows.IsNull(5) ? null : TransactionSnapshot.Parse(rows.Text(5)), rows.Integer(6)));
+        return chunks;
+    }
+
+    public void ReplaceChunks(TableId table, IReadOnlyList<ChunkRecord> chunks)
+    {
+        Prepared("DELETE FROM \"dbsync.chunk\" WHERE table_oid = ?").Bind(1, table.Oid).Run();
+        foreach (var chunk in chunks) SaveChunk(table, chunk);
+    }
+
+    public void SaveChunk(TableId table, ChunkRecord chunk) =>
+        Prepared("INSERT OR REPLACE INTO \"dbsync.chunk\" VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+            .Bind(1, table.Oid)
+            .Bind(2, chunk.Number)
+            .Bind(3, chunk.Lower is null ? null : JsonSerializer.Serialize(chunk.Lower.Literals))
+            .Bind(4, chunk.Lower?.Cells)
+            .Bind(5, chunk.Upper is null ? null : JsonSerializer.Serialize(chunk.Upper.Literals))
+            .Bind(6, chunk.Upper?.Cells)
+            .Bind(7, chunk.Snapshot?.ToString())
+            .Bind(8, chunk.Rows)
+            .Run();
+
+    public List<ulong> LoadDropped(TableId table)
+    {
+        var dropped = new List<ulong>();
+        var rows = Prepared("SELECT xid FROM \"dbsync.dropped\" WHERE table_oid = ?").Bind(1, table.Oid);
+        while (rows.Step()) dropped.Add((ulong)rows.Integer(0));
+        return dropped;
+    }
+
+    public void SaveDropped(TableId table, ulong xid) =>
+        Prepared("INSERT OR IGNORE INTO \"dbsync.dropped\" VALUES (?, ?)").Bind(1, table.Oid).Bind(2, (long)xid).Run();
+
+    public void ForgetDropped(TableId table, ulong below) =>
+        Prepared("DELETE FROM \"dbsync.dropped\" WHERE table_oid = ? AND xid < ?")
+            .Bind(1, table.Oid).Bind(2, (long)Math.Min(below, long.MaxValue)).Run();
+
+    public List<(string Collation, ImmutableArray<string> Labels)> LoadEnums()
+    {
+        var enums = new List<(string, ImmutableArray<string>)>();
+        var rows = Prepared("SELECT collation, labels FROM \"dbsync.enum\"");
+        while (rows.Step()) enums.Add((rows.Text(0), JsonSerializer.Deserialize<ImmutableArray<string>>(rows.Bytes(1))));
+        return enums;
+    }
+
+    public void SaveEnum(EnumSchema labels) =>
+        Prepared("INSERT OR REPLACE INTO \"dbsync.enum\" VALUES (?, ?)").Bind(1, labels.Collation).Bind(2, JsonSerializer.Serialize(labels.Labels)).Run();
+
+    public void Dispose()
+    {
+        foreach (var statement in _statements.Values) statement.Dispose();
+    }
+
+    private static ChunkBound? Bound(SqliteStatement rows, int column) => rows.IsNull(column)
+        ? null
+        : new ChunkBound(JsonSerializer.Deserialize<string[]>(rows.Bytes(column))!, rows.Bytes(column + 1).ToArray());
+
+    private SqliteStatement Prepared(string sql)
+    {
+        if (!_statements.TryGetValue(sql, out var statement)) _statements.Add(sql, statement = database.Prepare(sql));
+        return statement;
+    }
+}

@@ -1,0 +1,45 @@
+using System.Text;
+
+namespace DbSync.Sqlite;
+
+/// <summary>The SQL that creates a replica table. No NOT NULL, foreign key, check or default: the primary has checked all that.</summary>
+internal static class ReplicaTable
+{
+    private const uint Int8 = 20, Int2 = 21, Int4 = 23;
+    private static readonly string[] RowIdNames = ["rowid", "oid", "_rowid_"];
+
+    /// <summary>True when SQLite's own row number is the key.</summary>
+    public static bool HasIntegerKey(TableSchema table) =>
+        table.Key.Length == 1 && table.Columns[table.Key[0]].TypeOid is Int2 or Int4 or Int8;
+
+    /// <summary>A name of SQLite's row number that no column hides; null when all three are taken.</summary>
+    public static string? RowIdName(TableSchema table) =>
+        RowIdNames.FirstOrDefault(
+            name => !table.Columns.Any(c => string.Equals(c.Name, name, StringComparison.OrdinalIgnoreCase)));
+
+    public static string CreateSql(TableSchema table)
+    {
+        var sql = new StringBuilder("CREATE TABLE ").Append(SqlName.Quote(table.ReplicaName)).Append(" (");
+        var integerKey = HasIntegerKey(table);
+        for (var i = 0; i < table.Columns.Length; i++)
+        {
+            var column = table.Columns[i];
+            sql.Append(i == 0 ? "\n    " : ",\n    ").Append(SqlName.Quote(column.Name)).Append(' ').Append(column.Storage.ToString().ToUpperInvariant());
+            if (column.Collation is not null) sql.Append(" COLLATE ").Append(SqlName.Quote(column.Collation));
+            if (integerKey && i == table.Key[0]) sql.Append(" PRIMARY KEY");
+        }
+        if (table.HasKey && !integerKey)
+            sql.Append(",\n    PRIMARY KEY (").Append(SqlName.List(table.Key.Select(k => table.Columns[k].Name))).Append(')');
+        return sql.Append(table.HasKey && !integerKey ? "\n) WITHOUT ROWID" : "\n)").ToString();
+    }
+
+    public static IEnumerable<string> CreateIndexSql(TableSchema table)
+    {
+        foreach (var index in table.Indexes)
+        {
+            var columns = index.Columns.Select((c, i) => SqlName.Quote(table.Columns[c].Name) + (index.Descending[i] ? " DESC" : ""));
+            yield return $"CREATE INDEX IF NOT EXISTS {SqlName.Quote($"{table.ReplicaName}.{index.Name}")} "
+                + $"ON {SqlName.Quote(table.ReplicaName)} ({string.Join(", ", columns)})";
+        }
+    }
+}

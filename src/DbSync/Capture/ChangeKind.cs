@@ -1,0 +1,20 @@
+namespace DbSync;
+
+/// <summary>What a change does to a table.</summary>
+internal enum ChangeKind : byte
+{
+    /// <summary>A new row.</summary>
+    Insert = 1,
+
+    /// <summary>A new version of the row whose key is in that version: the key did not change.</summary>
+    Update = 2,
+
+    /// <summary>A new version of the row that had the identity sent along: the key changed, or the table has none.</summary>
+    Replace = 3,
+
+    /// <summary>The row with this identity is gone.</summary>
+    Delete = 4,
+
+    /// <summary>Every row of the table is gone.</summary>
+    Truncate = 5,
+}

@@ -1,0 +1,57 @@
+namespace DbSync;
+
+/// <summary>The primary's tables as the initial copy reads them.</summary>
+internal interface ICopySource
+{
+    /// <summary>Cuts a table into key ranges of roughly <paramref name="chunkBytes"/> each.</summary>
+    /// <returns>The keys at which one chunk ends and the next begins, in key order; empty for a table that is one chunk.</returns>
+    Task<IReadOnlyList<ChunkBound>> PlanAsync(TableSchema table, long chunkBytes, CancellationToken cancellationToken);
+
+    /// <summary>The id that the next transaction of the primary will get: whatever ran until now is below it.</summary>
+    Task<ulong> NextTransactionAsync(CancellationToken cancellationToken);
+
+    /// <summary>The position up to which the primary's log has been written now.</summary>
+    Task<Lsn> InsertPositionAsync(CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Reads one chunk in a transaction of its own: lock the table, call <paramref name="locked"/>, take the snapshot, check it, read.
+    /// </summary>
+    /// <param name="table">The table as the shards store it.</param>
+    /// <param name="chunk">The range to read.</param>
+    /// <param name="locked">Called between the lock and the snapshot; returns what the snapshot has to see.</param>
+    /// <param name="rows">Receives the rows, cell by cell in column order.</param>
+    /// <param name="cancellationToken">Ends the transaction.</param>
+    /// <exception cref="ChunkNotReadyException">The snapshot does not see enough yet, or the table has another shape by now.</exception>
+    Task<TransactionSnapshot> ReadChunkAsync(
+        TableSchema table, ChunkRecord chunk, Func<Task<SnapshotDemand>> locked, ChunkRows rows, CancellationToken cancellationToken);
+}
+
+/// <summary>What a chunk's snapshot has to see to be usable.</summary>
+/// <param name="Horizon">Every transaction below this id has to have ended.</param>
+/// <param name="Seen">Transactions whose changes were dropped because this copy will bring them.</param>
+internal sealed record SnapshotDemand(ulong Horizon, IReadOnlyCollection<ulong> Seen);
+
+/// <summary>The rows of one chunk: cells of one row after another, in buffers of bounded size.</summary>
+internal sealed class ChunkRows
+{
+    private const int BufferBytes = 4 << 20;
+    private readonly List<ChangeBuffer> _buffers = [];
+
+    public IReadOnlyList<ChangeBuffer> Buffers => _buffers;
+
+    public long Count { get; set; }
+
+    /// <summary>The buffer that takes the next row.</summary>
+    public ChangeBuffer Current()
+    {
+        if (_buffers.Count == 0 || _buffers[^1].Length > BufferBytes * 3 / 4) _buffers.Add(new ChangeBuffer(BufferBytes));
+        return _buffers[^1];
+    }
+}
+
+/// <summary>A chunk can't be read usefully now. Nothing was read; try again.</summary>
+internal sealed class ChunkNotReadyException(string reason, TableSchema? changedTo = null) : Exception(reason)
+{
+    /// <summary>The table's new shape, when that is the reason.</summary>
+    public TableSchema? ChangedTo { get; } = changedTo;
+}

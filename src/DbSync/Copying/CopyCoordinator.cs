@@ -1,0 +1,295 @@
+using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
+
+namespace DbSync;
+
+/// <summary>
+/// Brings the tables that a shard has not got yet: plans their chunks, reads the chunks side by side, hands each to the shards while
+/// the stream goes on, and declares a table complete at the position that its last snapshot may have seen.
+/// </summary>
+internal sealed partial class CopyCoordinator(
+    ICopySource source,
+    IReadOnlyList<ShardWorker> shards,
+    IRowPlacement placement,
+    CopyOptions options,
+    TimeProvider time,
+    ILogger<CopyCoordinator> logger)
+{
+    /// <summary>What the copy waits for, for people; null when it doesn't.</summary>
+    public string? Waiting { get; private set; }
+
+    public long RowsCopied => Interlocked.Read(ref _rowsCopied);
+
+    public long ChunksRead => Interlocked.Read(ref _chunksRead);
+
+    private long _rowsCopied;
+    private long _chunksRead;
+
+    /// <summary>Copies whatever is missing, for as long as the node runs: tables may be started over at any time.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        var horizon = 0UL;
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            try
+            {
+                var tables = await MissingAsync(cancellationToken);
+                if (tables.Count > 0)
+                {
+                    // Whatever ran until now must have ended before a snapshot counts: it may be in the log already and not be visible yet.
+                    horizon = await source.NextTransactionAsync(cancellationToken);
+                    foreach (var table in tables) await CopyAsync(table, horizon, cancellationToken);
+                    Waiting = null;
+                    continue;
+                }
+            }
+            catch (DbSyncException exception) when (exception.Code == ErrorCodes.PrimaryUnreachable)
+            {
+                Waiting = "the primary can't be reached";
+                LogRetry(exception.Code);
+            }
+            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            {
+                // A shard rolled back what it was given because its stream broke: look again at what is missing.
+                if (shards.Any(s => s.Stopped.IsCompleted)) return;
+            }
+            await Task.Delay(options.RetryDelay, time, cancellationToken);
+        }
+    }
+
+    /// <summary>The tables that some shard still lacks, by the shape that its file has now.</summary>
+    private async Task<List<TableSchema>> MissingAsync(CancellationToken cancellationToken)
+    {
+        var missing = new Dictionary<TableId, TableSchema>();
+        foreach (var shard in shards)
+        {
+            var copies = await shard.InvokeAsync(
+                (applier, _) => applier.Copies.Where(c => c.Record.State == TableState.Copying).Select(c => c.Record.Schema).ToList(), writes: false);
+            foreach (var table in copies) missing.TryAdd(table.Id, table);
+        }
+        cancellationToken.ThrowIfCancellationRequested();
+        return [.. missing.Values];
+    }
+
+    private async Task CopyAsync(TableSchema table, ulong horizon, CancellationToken cancellationToken)
+    {
+        var chunks = await PlanAsync(table, cancellationToken);
+        if (chunks is null) return;
+        var todo = Channel.CreateUnbounded<ChunkRecord>();
+        foreach (var chunk in chunks) todo.Writer.TryWrite(chunk);
+        todo.Writer.Complete();
+        using var abandon = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var readers = Enumerable.Range(0, Math.Min(options.Parallelism, Math.Max(1, chunks.Count))).Select(async _ =>
+        {
+            try
+            {
+                while (todo.Reader.TryRead(out var chunk))
+                    while (!await ReadAsync(table, chunk, horizon, abandon.Token))
+                        await Task.Delay(options.RetryDelay, time, abandon.Token);
+            }
+            catch
+            {
+                await abandon.CancelAsync();
+                throw;
+            }
+        });
+        try
+        {
+            await Task.WhenAll(readers);
+        }
+        catch (TableRestartedException)
+        {
+            return;
+        }
+        await CompleteAsync(table, cancellationToken);
+    }
+
+    /// <summary>Records the chunks in every shard and returns those that some shard lacks; null when the table was started over meanwhile.</summary>
+    private async Task<List<ChunkRecord>?> PlanAsync(TableSchema table, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<ChunkRecord>? plan = null;
+        var planned = new List<bool>();
+        foreach (var shard in shards)
+        {
+            var known = await shard.InvokeAsync(
+                (applier, _) => applier.CopyOf(table.Id) is { Record.Planned: true } copy ? copy.Chunks.ToList() : null, writes: false);
+            planned.Add(known is not null);
+            plan ??= known?.ConvertAll(c => c with { Snapshot = null, Rows = 0 });
+        }
+        plan ??= ToChunks(await source.PlanAsync(table, options.ChunkBytes, cancellationToken));
+        var missing = new SortedDictionary<int, ChunkRecord>();
+        for (var i = 0; i < shards.Count; i++)
+        {
+            var isPlanned = planned[i];
+            var current = await shards[i].InvokeAsync(
+                (applier, _) =>
+                {
+                    if (applier.CopyOf(table.Id) is not { } copy) return null;
+                    if (!isPlanned) applier.Replan(copy, plan);
+                    return copy.Chunks.ToList();
+                },
+                writes: true);
+            Failpoint.Hit(Failpoint.AfterChunkPlan);
+            if (current is null) return null;
+            foreach (var chunk in current.Where(c => c.Snapshot is null)) missing[chunk.Number] = chunk;
+        }
+        LogPlanned(table.ReplicaName, plan.Count, missing.Count);
+        return [.. missing.Values];
+    }
+
+    private static List<ChunkRecord> ToChunks(IReadOnlyList<ChunkBound> bounds)
+    {
+        var chunks = new List<ChunkRecord>(bounds.Count + 1);
+        for (var i = 0; i <= bounds.Count; i++)
+            chunks.Add(new ChunkRecord(i, i == 0 ? null : bounds[i - 1], i == bounds.Count ? null : bounds[i], null, 0));
+        return chunks;
+    }
+
+    /// <summary>Reads one chunk and hands it to the shards; false when it was not ready.</summary>
+    private async Task<bool> ReadAsync(TableSchema table, ChunkRecord chunk, ulong horizon, CancellationToken cancellationToken)
+    {
+        var holders = new TableCopy?[shards.Count];
+        var rows = new ChunkRows();
+        try
+        {
+            var snapshot = await source.ReadChunkAsync(table, chunk, () => BeginAsync(table, chunk, horizon, holders), rows, cancellationToken);
+            Interlocked.Increment(ref _chunksRead);
+            await DeliverAsync(table, chunk with { Snapshot = snapshot, Rows = rows.Count }, rows, holders);
+            Interlocked.Add(ref _rowsCopied, rows.Count);
+            Waiting = null;
+            return true;
+        }
+        catch (ChunkNotReadyException notReady)
+        {
+            Waiting = notReady.Message;
+            LogNotReady(table.ReplicaName, chunk.Number, notReady.Message);
+            if (notReady.ChangedTo is not { } changed) return false;
+            foreach (var shard in shards) await shard.InvokeAsync((applier, _) => applier.Start(changed), writes: true);
+            throw new TableRestartedException();
+        }
+        finally
+        {
+            for (var i = 0; i < shards.Count; i++) Abandon(shards[i], holders[i], chunk.Number);
+        }
+    }
+
+    private async Task<SnapshotDemand> BeginAsync(TableSchema table, ChunkRecord chunk, ulong horizon, TableCopy?[] holders)
+    {
+        var dropped = new HashSet<ulong>();
+        for (var i = 0; i < shards.Count; i++)
+        {
+            var (copy, seen) = await shards[i].InvokeAsync<(TableCopy?, ulong[])>(
+                (applier, _) =>
+                {
+                    var copy = applier.CopyOf(table.Id);
+                    if (copy is null || !copy.Record.Planned || copy.Chunks.Count <= chunk.Number) return (null, []);
+                    if (copy.Chunks[chunk.Number].Snapshot is null) copy.Begin(chunk.Number);
+                    return (copy, copy.Dropped.ToArray());
+                },
+                writes: false);
+            holders[i] = copy ?? throw new TableRestartedException();
+            dropped.UnionWith(seen);
+        }
+        return new SnapshotDemand(horizon, dropped);
+    }
+
+    private async Task DeliverAsync(TableSchema table, ChunkRecord chunk, ChunkRows rows, TableCopy?[] holders)
+    {
+        var deliveries = new List<Task<bool>>();
+        for (var i = 0; i < shards.Count; i++)
+        {
+            var (ordinal, holder) = (i, holders[i]);
+            deliveries.Add(shards[i].InvokeAsync(
+                (applier, store) =>
+                {
+                    // The copy that began this chunk may have been started over or read anew after a rollback: then the rows don't count.
+                    if (!ReferenceEquals(applier.CopyOf(table.Id), holder)) return false;
+                    if (holder!.Chunks[chunk.Number].Snapshot is not null) return true;
+                    var count = Insert(store, table, rows, ordinal);
+                    var saved = chunk with { Rows = count };
+                    store.SaveChunk(table.Id, saved);
+                    holder.Complete(saved);
+                    if (holder.Forget(chunk.Snapshot!.Xmin) > 0) store.ForgetDroppedTransactions(table.Id, chunk.Snapshot.Xmin);
+                    Failpoint.Hit(Failpoint.BeforeChunkCommit);
+                    return true;
+                },
+                writes: true));
+        }
+        var taken = await Task.WhenAll(deliveries);
+        Failpoint.Hit(Failpoint.AfterChunkCommit);
+        if (taken.Contains(false)) throw new TableRestartedException();
+    }
+
+    private long Insert(IShardStore store, TableSchema table, ChunkRows rows, int shard)
+    {
+        var everywhere = shards.Count == 1 || placement.IsEverywhere(table);
+        var identity = new ChangeBuffer(256);
+        long count = 0;
+        foreach (var buffer in rows.Buffers)
+        {
+            var rest = buffer.Written;
+            while (!rest.IsEmpty)
+            {
+                if (everywhere || IsHere(table, rest, identity, shard))
+                {
+                    store.Insert(table, ref rest);
+                    count++;
+                }
+                else
+                {
+                    rest = rest[RowCells.SizeOf(rest, table.Columns.Length)..];
+                }
+            }
+        }
+        return count;
+    }
+
+    private bool IsHere(TableSchema table, ReadOnlySpan<byte> row, ChangeBuffer identity, int shard)
+    {
+        identity.Clear();
+        if (table.HasKey) RowCells.AppendKey(table, row, identity);
+        else identity.Append(row[..RowCells.SizeOf(row, table.Columns.Length)]);
+        return (placement.ShardsOf(table, identity.Written) & (1UL << shard)) != 0;
+    }
+
+    private async Task CompleteAsync(TableSchema table, CancellationToken cancellationToken)
+    {
+        var fence = await source.InsertPositionAsync(cancellationToken);
+        foreach (var shard in shards)
+        {
+            await shard.InvokeAsync(
+                (applier, store) =>
+                {
+                    if (applier.CopyOf(table.Id) is not { IsComplete: true, Record.State: TableState.Copying } copy) return false;
+                    store.CreateIndexes(copy.Record.Schema);
+                    copy.Record = copy.Record with { State = TableState.CatchingUp, ReadableFrom = fence };
+                    store.SaveTable(copy.Record);
+                    return true;
+                },
+                writes: true);
+            Failpoint.Hit(Failpoint.AfterCopyFence);
+        }
+        LogCopied(table.ReplicaName, fence);
+    }
+
+    private static void Abandon(ShardWorker shard, TableCopy? holder, int chunk)
+    {
+        if (holder is null) return;
+        shard.Queue.Post(new ShardCommand(() => holder.Abandon(chunk), () => { }));
+    }
+
+    /// <summary>The table was started over while one of its chunks was being read.</summary>
+    private sealed class TableRestartedException : Exception;
+
+    [LoggerMessage(5101, LogLevel.Information, "Copying {Table}: {Chunks} chunks, {Missing} to read")]
+    private partial void LogPlanned(string table, int chunks, int missing);
+
+    [LoggerMessage(5102, LogLevel.Information, "Copied {Table}; readable from position {Fence}")]
+    private partial void LogCopied(string table, Lsn fence);
+
+    [LoggerMessage(5103, LogLevel.Debug, "Chunk {Chunk} of {Table} is not ready: {Reason}")]
+    private partial void LogNotReady(string table, int chunk, string reason);
+
+    [LoggerMessage(5104, LogLevel.Warning, "The copy pauses: {Code}")]
+    private partial void LogRetry(string code);
+}

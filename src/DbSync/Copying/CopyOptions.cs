@@ -1,0 +1,14 @@
+namespace DbSync;
+
+/// <summary>The limits of the initial copy.</summary>
+internal sealed record CopyOptions
+{
+    /// <summary>Chunks that are read at the same time.</summary>
+    public int Parallelism { get; init; } = 2;
+
+    /// <summary>The size of a chunk on the primary's disk that the plan aims at, in bytes.</summary>
+    public long ChunkBytes { get; init; } = 8L << 20;
+
+    /// <summary>How long to wait before a chunk that was not ready, or a lost connection, is tried again.</summary>
+    public TimeSpan RetryDelay { get; init; } = TimeSpan.FromMilliseconds(200);
+}

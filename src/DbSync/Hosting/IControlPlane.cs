@@ -1,0 +1,41 @@
+namespace DbSync;
+
+/// <summary>What a node says and asks on the primary besides following the log, in the control schema.</summary>
+internal interface IControlPlane
+{
+    /// <summary>Commits a heartbeat, synchronously, so that the log moves and its delay can be measured.</summary>
+    Task<Beat> BeatAsync(string node, CancellationToken cancellationToken);
+
+    /// <summary>What the primary says of this node's slot; null when it is gone.</summary>
+    Task<SlotHealth?> ReadSlotAsync(CancellationToken cancellationToken);
+
+    /// <summary>The comparisons that somebody wants to make with this node and that nobody has answered.</summary>
+    Task<IReadOnlyList<Guid>> OpenVerificationsAsync(string node, CancellationToken cancellationToken);
+
+    /// <summary>Takes a snapshot that another session can import, and then the insert position.</summary>
+    Task<ISharedSnapshot> TakeSnapshotAsync(CancellationToken cancellationToken);
+
+    /// <summary>Tells the one who compares that the shards stand still at a position that equals the snapshot; null when that failed.</summary>
+    Task AnswerAsync(Guid verification, ISharedSnapshot? snapshot, Lsn position, CancellationToken cancellationToken);
+
+    /// <summary>Ends once the one who compares has opened both sides.</summary>
+    Task WaitUntilTakenAsync(Guid verification, CancellationToken cancellationToken);
+}
+
+/// <summary>A heartbeat that was committed.</summary>
+/// <param name="Position">A position at or after its commit.</param>
+/// <param name="WriteTime">COMMIT sent to answered (Tw).</param>
+/// <param name="ClockOffset">How far the primary's clock is ahead of this one's.</param>
+internal sealed record Beat(Lsn Position, TimeSpan WriteTime, TimeSpan ClockOffset);
+
+/// <summary>The health of a slot: how much log it makes the primary keep, and how much is left.</summary>
+internal sealed record SlotHealth(string Name, bool Active, string WalStatus, long RetainedBytes, long? BudgetBytes, Lsn PrimaryPosition);
+
+/// <summary>A snapshot of the primary that is held open.</summary>
+internal interface ISharedSnapshot : IAsyncDisposable
+{
+    TransactionSnapshot Snapshot { get; }
+
+    /// <summary>The insert position, read after the snapshot.</summary>
+    Lsn InsertedUpTo { get; }
+}

@@ -1,0 +1,82 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace DbSync;
+
+/// <summary>
+/// What only the running process knows, written every half second to <c>status.json</c> of the data directory, where <c>dbsync status</c>
+/// finds it. Positions in PostgreSQL's text form, durations in ms, times in RFC 3339.
+/// </summary>
+internal sealed record LiveStatus
+{
+    public const string FileName = "status.json";
+
+    public required int ProcessId { get; init; }
+
+    public required DateTimeOffset UpdatedAt { get; init; }
+
+    public required PipelineState Pipeline { get; init; }
+
+    /// <summary>True while some table is not readable yet.</summary>
+    public required bool Copying { get; init; }
+
+    /// <summary>What the copy or the stream waits for, for people.</summary>
+    public string? Waiting { get; init; }
+
+    public string? ErrorCode { get; init; }
+
+    public required string AppliedLsn { get; init; }
+
+    public required string DurableLsn { get; init; }
+
+    public required string AcknowledgedLsn { get; init; }
+
+    public required string PrimaryLsn { get; init; }
+
+    /// <summary>The age of the newest heartbeat that is visible here, or of the oldest that is not yet; null before the first.</summary>
+    public double? LagMs { get; init; }
+
+    public required DelayStatus Delay { get; init; }
+
+    public required long Transactions { get; init; }
+
+    public required long Rows { get; init; }
+
+    public required long Reconnects { get; init; }
+
+    public required long RowsCopied { get; init; }
+
+    public required long ChunksRead { get; init; }
+
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
+    };
+
+    public void Save(string directory) => AtomicFile.Write(Path.Combine(directory, FileName), JsonSerializer.SerializeToUtf8Bytes(this, Json));
+
+    /// <summary>Reads what the running process wrote last; null when nothing usable is there.</summary>
+    public static LiveStatus? TryLoad(string directory)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<LiveStatus>(File.ReadAllBytes(Path.Combine(directory, FileName)), Json);
+        }
+        catch (Exception exception) when (exception is IOException or JsonException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+}
+
+/// <summary>The split of the delay, T = Tw + Ts + Td, each as p50 and p99 in ms; null where nothing was measured.</summary>
+internal sealed record DelayStatus(DelayStatus.Quantiles WriteMs, DelayStatus.Quantiles TransferMs, DelayStatus.Quantiles SyncMs, DelayStatus.Quantiles TotalMs)
+{
+    internal sealed record Quantiles(double? P50, double? P99)
+    {
+        public static Quantiles Of(DelayHistogram histogram) => new(histogram.QuantileMs(0.5), histogram.QuantileMs(0.99));
+    }
+
+    public static DelayStatus Of(DelayMeter meter) =>
+        new(Quantiles.Of(meter.Write), Quantiles.Of(meter.Transfer), Quantiles.Of(meter.Sync), Quantiles.Of(meter.Total));
+}

@@ -1,0 +1,70 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace DbSync;
+
+/// <summary>
+/// A node's identity, in <c>node.json</c> of its data directory: it lives with the data, not in a host name, so that a redeployed node is the
+/// same node. Replaced atomically; shard files are never renamed over each other, a new generation gets a new name.
+/// </summary>
+/// <param name="Replica">The replica this node belongs to.</param>
+/// <param name="Node">The node's own name, made up once.</param>
+/// <param name="Slot">Its replication slot on the primary.</param>
+/// <param name="Publication">The publication it follows.</param>
+/// <param name="SystemIdentifier">The primary's cluster (<c>pg_control_system</c>), so that another one is not taken for it.</param>
+/// <param name="Database">The primary's database.</param>
+/// <param name="Shards">The shards that live here.</param>
+internal sealed record NodeFile(
+    string Replica,
+    string Node,
+    string Slot,
+    string Publication,
+    string SystemIdentifier,
+    string Database,
+    IReadOnlyList<NodeFile.Shard> Shards)
+{
+    public const string FileName = "node.json";
+
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        WriteIndented = true,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    };
+
+    /// <summary>A shard and the file that holds it now.</summary>
+    internal sealed record Shard(string Id, string File);
+
+    /// <summary>Reads the identity; null when the directory has none.</summary>
+    /// <exception cref="DbSyncException">DBS1004 when the file is not what this version writes.</exception>
+    public static NodeFile? TryLoad(string directory)
+    {
+        var path = Path.Combine(directory, FileName);
+        if (!File.Exists(path)) return null;
+        try
+        {
+            var node = JsonSerializer.Deserialize<NodeFile>(File.ReadAllBytes(path), Json);
+            if (node is { Replica: not null, Node: not null, Slot: not null, Shards.Count: > 0 } && node.Shards.All(s => IsSafe(s.File))) return node;
+        }
+        catch (JsonException)
+        {
+            // Said below, with the way out.
+        }
+        throw new DbSyncException(
+            ErrorCodes.IdentityMismatch,
+            $"{FileName} in the data directory does not name a node.",
+            "Restore it from a backup, or empty the directory and run 'dbsync init' again.");
+    }
+
+    /// <exception cref="DbSyncException">DBS1002 when 'dbsync init' has not run for this directory.</exception>
+    public static NodeFile Load(string directory) => TryLoad(directory) ?? throw new DbSyncException(
+        ErrorCodes.NotInitialised, "The data directory holds no node.", "Run 'dbsync init' with the same --data first.");
+
+    /// <summary>Writes the identity so that a crash leaves the old file or the new one, never half of one.</summary>
+    public void Save(string directory) => AtomicFile.Write(Path.Combine(directory, FileName), JsonSerializer.SerializeToUtf8Bytes(this, Json));
+
+    /// <summary>The name of a shard's file in its <paramref name="generation"/>-th life.</summary>
+    public static string FileNameOf(string shard, int generation) => $"{shard}.{generation}.db";
+
+    private static bool IsSafe(string? file) =>
+        !string.IsNullOrEmpty(file) && file.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_') && file[0] != '.';
+}

@@ -1,0 +1,168 @@
+using Microsoft.Extensions.Logging;
+
+namespace DbSync;
+
+/// <summary>
+/// One node: keeps the shards in one data directory equal to the primary until it is told to stop. It puts the pipeline, the initial copy,
+/// the heartbeat and the answers to verifications together, and owns none of their logic.
+/// </summary>
+internal sealed partial class SyncNode : IAsyncDisposable
+{
+    private readonly DataDirectory _directory;
+    private readonly NodeFile _identity;
+    private readonly IChangeSource _source;
+    private readonly IReplicaStore _store;
+    private readonly IControlPlane _control;
+    private readonly NodeOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger<SyncNode> _logger;
+    private readonly IReadOnlyList<ShardWorker> _shards;
+    private readonly AcknowledgeTracker _acknowledge;
+    private readonly SyncPipeline _pipeline;
+    private readonly CopyCoordinator _copy;
+    private readonly VerificationHost _verifications;
+    private readonly PositionHold _hold = new();
+    private readonly DelayMeter _delays;
+    private readonly LagProbe _lag;
+    private bool _copying = true;
+
+    public SyncNode(
+        DataDirectory directory, NodeFile identity, IChangeSource source, ICopySource copySource, IReplicaStore store, IControlPlane control,
+        NodeOptions options, TimeProvider time, ILoggerFactory loggers)
+    {
+        (_directory, _identity, _source, _store, _control, _options, _time) = (directory, identity, source, store, control, options, time);
+        _logger = loggers.CreateLogger<SyncNode>();
+        _delays = new DelayMeter(time);
+        _lag = new LagProbe(time);
+        var pool = new PartPool(initialBytes: 4096, keptCountMax: 4096, keptBytesMax: 64 << 20);
+        _shards = [.. store.Open().Select(s => new ShardWorker(s, options.Pipeline, pool, _delays, time))];
+        var placement = new EverywherePlacement();
+        _acknowledge = new AcknowledgeTracker(_shards);
+        _verifications = new VerificationHost(identity.Node, control, _hold, Positions, options.HoldMax, time, loggers.CreateLogger<VerificationHost>());
+        _pipeline = new SyncPipeline(
+            source, _shards, new PartRouter(_shards.Count, placement, pool), pool, _acknowledge, _hold, _verifications.Wake, options.Pipeline, time,
+            loggers.CreateLogger<SyncPipeline>());
+        _copy = new CopyCoordinator(copySource, _shards, placement, options.Copy, time, loggers.CreateLogger<CopyCoordinator>());
+        foreach (var shard in _shards)
+        {
+            shard.Committed = OnCommitted;
+            shard.BarrierPassed = _ => _acknowledge.Advance();
+        }
+    }
+
+    /// <summary>Lets callers wait until a position is visible in every shard.</summary>
+    public PositionWaiter Positions { get; } = new();
+
+    /// <summary>Runs until cancelled; then drains and returns.</summary>
+    /// <exception cref="DbSyncException">What needs a person.</exception>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        await AlignTablesAsync(cancellationToken);
+        foreach (var shard in _shards) shard.Start();
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var pipeline = _pipeline.RunAsync(stop.Token);
+        Task[] helpers = [_copy.RunAsync(stop.Token), BeatAsync(stop.Token), WriteStatusAsync(stop.Token), _verifications.RunAsync(stop.Token)];
+        try
+        {
+            var first = await Task.WhenAny([pipeline, .. helpers]);
+            if (!first.IsCanceled) await first;
+            await pipeline;
+        }
+        finally
+        {
+            await stop.CancelAsync();
+            foreach (var task in helpers.Append(pipeline).Concat(_shards.Select(s => s.StopAsync())).ToArray())
+                await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // the first failure is on its way up; these only end
+            Status().Save(_directory.Path);
+        }
+        LogStopped(_pipeline.Applied);
+    }
+
+    /// <summary>What the process knows of itself now.</summary>
+    public LiveStatus Status() => new()
+    {
+        ProcessId = Environment.ProcessId,
+        UpdatedAt = _time.GetUtcNow(),
+        Pipeline = _pipeline.State,
+        Copying = _copying,
+        Waiting = _copy.Waiting ?? _pipeline.LastError?.Message,
+        ErrorCode = _pipeline.LastError?.Code,
+        AppliedLsn = _pipeline.Applied.ToString(),
+        DurableLsn = _shards.Min(s => s.Durable).ToString(),
+        AcknowledgedLsn = _acknowledge.Acknowledged.ToString(),
+        PrimaryLsn = Lsn.Max(_pipeline.PrimaryPosition, _pipeline.Applied).ToString(),
+        LagMs = _lag.Lag?.TotalMilliseconds,
+        Delay = DelayStatus.Of(_delays),
+        Transactions = _shards.Max(s => s.TransactionsApplied),
+        Rows = _shards.Sum(s => s.ChangesApplied),
+        Reconnects = _pipeline.Reconnects,
+        RowsCopied = _copy.RowsCopied,
+        ChunksRead = _copy.ChunksRead,
+    };
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var shard in _shards) shard.Dispose();
+        _store.Dispose();
+        _hold.Dispose();
+        _verifications.Dispose();
+        await _source.DisposeAsync();
+    }
+
+    /// <summary>Creates the replica tables that are published and not here, and drops those that are no longer published.</summary>
+    private async Task AlignTablesAsync(CancellationToken cancellationToken)
+    {
+        var published = await Patience.UntilReachableAsync(
+            () => _source.DescribeAsync(cancellationToken), _options.Pipeline.ReconnectDelay, _options.Pipeline.ReconnectDelayMax, _time, LogWaiting,
+            cancellationToken);
+        foreach (var shard in _shards) shard.Align(published);
+    }
+
+    private void OnCommitted(ShardWorker shard)
+    {
+        if (_shards.Count > 1 && _shards.Any(s => s.Applied < shard.Applied)) Failpoint.Hit(Failpoint.BetweenShardCommits);
+        var applied = _pipeline.Applied;
+        Positions.Advance(applied);
+        _lag.Visible(applied);
+    }
+
+    private async Task BeatAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            try
+            {
+                var sentAt = _time.GetTimestamp();
+                var beat = await _control.BeatAsync(_identity.Node, cancellationToken);
+                _delays.Write.Record(beat.WriteTime);
+                _delays.ClockOffsetMicros = beat.ClockOffset.Ticks / TimeSpan.TicksPerMicrosecond;
+                _lag.Sent(beat.Position, sentAt);
+                _lag.Visible(_pipeline.Applied);
+            }
+            catch (DbSyncException exception) when (exception.Code == ErrorCodes.PrimaryUnreachable)
+            {
+                // The pipeline reports it; the lag grows by itself.
+            }
+            await Task.Delay(_options.HeartbeatInterval, _time, cancellationToken);
+        }
+    }
+
+    private async Task WriteStatusAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var copying = false;
+            foreach (var shard in _shards)
+                copying |= await shard.InvokeAsync((applier, _) => applier.Copies.Count > 0, writes: false);
+            _copying = copying;
+            Status().Save(_directory.Path);
+            await Task.Delay(_options.StatusInterval, _time, cancellationToken);
+        }
+    }
+
+    [LoggerMessage(1001, LogLevel.Information, "Stopped at position {Position}, with everything on disk")]
+    private partial void LogStopped(Lsn position);
+
+    [LoggerMessage(1002, LogLevel.Warning, "Waiting for the primary: {Reason}")]
+    private partial void LogWaiting(string reason);
+}

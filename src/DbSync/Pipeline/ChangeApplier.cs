@@ -1,0 +1,276 @@
+namespace DbSync;
+
+/// <summary>
+/// Applies changes to one shard, each exactly once: tables that are live take every change and a change that misses its row is a broken
+/// invariant; tables whose copy is under way first judge what the copied rows already hold.
+/// </summary>
+internal sealed class ChangeApplier
+{
+    private readonly IShardStore _store;
+    private readonly Dictionary<TableId, TableRecord> _live = [];
+    private readonly Dictionary<TableId, TableCopy> _copies = [];
+    private readonly ChangeBuffer _scratch = new(4096);
+    private TableSchema? _current;
+    private bool _currentIsLive;
+
+    public ChangeApplier(IShardStore store)
+    {
+        _store = store;
+        Load();
+    }
+
+    /// <summary>Called when a change needs the rows of a chunk that is being read; returns when something about the chunk has changed.</summary>
+    public required Action WaitForChunk { get; init; }
+
+    public IReadOnlyCollection<TableCopy> Copies => _copies.Values;
+
+    public IEnumerable<TableRecord> Tables => _live.Values.Concat(_copies.Values.Select(c => c.Record));
+
+    public TableCopy? CopyOf(TableId table) => _copies.GetValueOrDefault(table);
+
+    /// <summary>Forgets everything and reads it from the shard again, after a rollback.</summary>
+    public void Load()
+    {
+        _live.Clear();
+        _copies.Clear();
+        _current = null;
+        foreach (var record in _store.LoadTables())
+        {
+            if (record.State == TableState.Live) _live.Add(record.Schema.Id, record);
+            else Track(new TableCopy(record, _store.LoadChunks(record.Schema.Id), _store.LoadDroppedTransactions(record.Schema.Id)));
+        }
+    }
+
+    /// <summary>Starts a table over: empty, unplanned, to be copied.</summary>
+    public TableCopy Start(TableSchema schema)
+    {
+        var record = new TableRecord(schema, TableState.Copying, Planned: false, Lsn.Zero);
+        var remembered = _copies.TryGetValue(schema.Id, out var before) ? before.Dropped : [];
+        _live.Remove(schema.Id);
+        _store.CreateTable(record);
+        foreach (var xid in remembered) _store.SaveDroppedTransaction(schema.Id, xid);
+        return Track(new TableCopy(record, [], remembered));
+    }
+
+    public void Drop(TableId table)
+    {
+        _store.DropTable(table);
+        _live.Remove(table);
+        _copies.Remove(table);
+        _current = null;
+    }
+
+    /// <summary>Makes the tables readable whose copies hold everything up to <paramref name="position"/>.</summary>
+    public bool Promote(Lsn position)
+    {
+        if (_copies.Count == 0) return false;
+        var ready = _copies.Values.Where(c => c.Record.State == TableState.CatchingUp && c.Record.ReadableFrom <= position).ToList();
+        foreach (var copy in ready)
+        {
+            var record = copy.Record with { State = TableState.Live };
+            _store.SaveChunks(record.Schema.Id, []);
+            _store.ForgetDroppedTransactions(record.Schema.Id, ulong.MaxValue);
+            _store.SaveTable(record);
+            _copies.Remove(record.Schema.Id);
+            _live.Add(record.Schema.Id, record);
+        }
+        _current = null;
+        return ready.Count > 0;
+    }
+
+    /// <summary>Applies the changes of one part.</summary>
+    public void Apply(TransactionPart part)
+    {
+        var reader = new ChangeReader(part);
+        while (reader.Read())
+        {
+            if (!ReferenceEquals(reader.Table, _current)) Enter(reader.Table);
+            if (_currentIsLive) ApplyLive(ref reader);
+            else ApplyCopying(ref reader, part.Xid);
+            Failpoint.Hit(Failpoint.MidTransaction);
+        }
+    }
+
+    private void ApplyLive(ref ChangeReader reader)
+    {
+        var table = reader.Table;
+        var cells = reader.Cells;
+        var found = 1;
+        switch (reader.Kind)
+        {
+            case ChangeKind.Insert:
+                _store.Insert(table, ref cells);
+                break;
+            case ChangeKind.Update:
+                found = _store.Update(table, cells);
+                break;
+            case ChangeKind.Replace:
+                reader.Split(out var identity, out var row);
+                found = _store.Replace(table, identity, row);
+                break;
+            case ChangeKind.Delete:
+                found = _store.Delete(table, cells);
+                break;
+            case ChangeKind.Truncate:
+                _store.Truncate(table);
+                break;
+        }
+        if (found != 1)
+            throw new DbSyncException(
+                ErrorCodes.Diverged,
+                $"Shard '{_store.Id}': {found} rows of {table} matched a change ({reader.Kind}) that must match exactly one.",
+                "The shard has stopped with nothing lost. Run 'dbsync verify --repair' or copy the table again with 'dbsync resync'.");
+    }
+
+    private void ApplyCopying(ref ChangeReader reader, uint xid)
+    {
+        var table = reader.Table;
+        var cells = reader.Cells;
+        switch (reader.Kind)
+        {
+            case ChangeKind.Truncate:
+                TruncateCopying(table, xid);
+                return;
+            case ChangeKind.Insert:
+                if (Judge(table, KeyOfRow(table, cells), xid) && StillLike(table, xid)) _store.Insert(table, ref cells);
+                return;
+            case ChangeKind.Update:
+                if (Judge(table, KeyOfRow(table, cells), xid) && StillLike(table, xid)) ApplyLive(ref reader);
+                return;
+            case ChangeKind.Delete:
+                if (Judge(table, table.HasKey ? cells : default, xid) && StillLike(table, xid)) ApplyLive(ref reader);
+                return;
+            default:
+                ReplaceCopying(ref reader, xid);
+                return;
+        }
+    }
+
+    /// <summary>A key change leaves one chunk and enters another: two judgements.</summary>
+    private void ReplaceCopying(ref ChangeReader reader, uint xid)
+    {
+        var table = reader.Table;
+        reader.Split(out var identity, out var row);
+        var leaves = Judge(table, table.HasKey ? identity : default, xid);
+        var enters = Judge(table, KeyOfRow(table, row), xid);
+        if ((!leaves && !enters) || !StillLike(table, xid)) return;
+        if (leaves && enters) ApplyLive(ref reader);
+        else if (leaves) _store.Delete(table, identity);
+        else if (!HasUnchanged(row)) _store.Insert(table, ref row);
+        else Remember(Start(table), xid); // the unchanged value is only on the primary: the table is read again rather than guessed
+    }
+
+    private void TruncateCopying(TableSchema table, uint xid)
+    {
+        var copy = _copies[table.Id];
+        while (copy.JudgeTruncate(xid) == ChunkJudgement.Wait)
+        {
+            WaitForChunk();
+            if (!_copies.TryGetValue(table.Id, out copy)) return;
+        }
+        var everywhere = copy.JudgeTruncate(xid);
+        if (!copy.IsComplete) Remember(copy, xid);
+        if (everywhere == ChunkJudgement.Skip) return;
+        _store.Truncate(table);
+        if (copy.IsComplete && copy.Chunks.All(c => !c.Snapshot!.Sees(c.Snapshot.Widen(xid)))) return;
+
+        // Some chunks have seen it, some have not, some are missing. The table is all but empty now, so its chunks are cheap to read again.
+        Remember(copy, xid);
+        Replan(copy, [.. copy.Chunks.Select(c => c with { Snapshot = null, Rows = 0 })]);
+    }
+
+    /// <summary>True when the change has to be applied here and now.</summary>
+    private bool Judge(TableSchema table, ReadOnlySpan<byte> key, uint xid)
+    {
+        while (true)
+        {
+            if (!_copies.TryGetValue(table.Id, out var copy)) return true; // it went live while this change waited
+            switch (copy.Judge(key, xid))
+            {
+                case ChunkJudgement.Apply:
+                    return true;
+                case ChunkJudgement.Skip:
+                    return false;
+                case ChunkJudgement.Drop:
+                    Remember(copy, xid);
+                    return false;
+                default:
+                    WaitForChunk();
+                    break;
+            }
+        }
+    }
+
+    /// <summary>
+    /// A change that the copied rows don't hold comes after them in the log; when it speaks of another shape, the table has changed since,
+    /// and is started over.
+    /// </summary>
+    private bool StillLike(TableSchema streamed, uint xid)
+    {
+        var record = _copies.TryGetValue(streamed.Id, out var copy) ? copy.Record : _live.GetValueOrDefault(streamed.Id);
+        if (record is not null && record.Schema.StoresLike(streamed)) return true;
+        Remember(Start(streamed), xid);
+        return false;
+    }
+
+    private void Remember(TableCopy copy, uint xid)
+    {
+        var near = copy.Chunks.Where(c => c.Snapshot is not null).Select(c => c.Snapshot!.Xmax).DefaultIfEmpty(XidReference).Max();
+        var wide = TransactionSnapshot.Widen(xid, near);
+        if (copy.Remember(wide)) _store.SaveDroppedTransaction(copy.Record.Schema.Id, wide);
+    }
+
+    /// <summary>A recent 64-bit transaction id of the primary, against which the stream's 32 bits are widened.</summary>
+    public ulong XidReference { get; set; }
+
+    /// <summary>Records (or replaces) the chunks of a table.</summary>
+    public void Replan(TableCopy copy, IReadOnlyList<ChunkRecord> chunks)
+    {
+        _store.SaveChunks(copy.Record.Schema.Id, chunks);
+        copy.Plan(chunks);
+        copy.Record = copy.Record with { State = TableState.Copying };
+        _store.SaveTable(copy.Record);
+    }
+
+    private void Enter(TableSchema table)
+    {
+        if (_live.TryGetValue(table.Id, out var record))
+        {
+            if (record.Schema.StoresLike(table)) _currentIsLive = true;
+            else
+            {
+                Start(table);
+                _currentIsLive = false;
+            }
+        }
+        else
+        {
+            if (!_copies.ContainsKey(table.Id)) Start(table);
+            _currentIsLive = false;
+        }
+        _current = table;
+    }
+
+    private TableCopy Track(TableCopy copy)
+    {
+        _copies[copy.Record.Schema.Id] = copy;
+        _current = null;
+        return copy;
+    }
+
+    /// <summary>The key cells of a row, in key order; empty for a table without a key.</summary>
+    private ReadOnlySpan<byte> KeyOfRow(TableSchema table, ReadOnlySpan<byte> row)
+    {
+        if (!table.HasKey) return default;
+        _scratch.Clear();
+        RowCells.AppendKey(table, row, _scratch);
+        return _scratch.Written;
+    }
+
+    private static bool HasUnchanged(ReadOnlySpan<byte> row)
+    {
+        while (!row.IsEmpty)
+            if (Cell.Read(ref row).Kind == CellKind.Unchanged) return true;
+        return false;
+    }
+}

@@ -1,0 +1,75 @@
+namespace DbSync;
+
+/// <summary>Splits a part by the shard map: each shard gets its own share, and every shard gets the end, so that all positions advance.</summary>
+internal sealed class PartRouter(int shardCount, IRowPlacement placement, PartPool pool)
+{
+    private readonly TransactionPart[] _shares = new TransactionPart[shardCount];
+
+    /// <summary>Turns <paramref name="part"/> into one part for each shard, in shard order. The span is valid until the next call.</summary>
+    public ReadOnlySpan<TransactionPart> Split(TransactionPart part)
+    {
+        if (shardCount == 1)
+        {
+            _shares[0] = part;
+            return _shares;
+        }
+        for (var i = 0; i < shardCount; i++)
+        {
+            var share = _shares[i] = pool.Rent();
+            (share.Xid, share.CommitLsn, share.EndLsn, share.Begins, share.Ends) = (part.Xid, part.CommitLsn, part.EndLsn, part.Begins, part.Ends);
+            (share.CommittedAtMicros, share.ReceivedAt) = (part.CommittedAtMicros, part.ReceivedAt);
+        }
+        var reader = new ChangeReader(part);
+        while (reader.Read()) Route(ref reader);
+        pool.Return(part);
+        return _shares;
+    }
+
+    private void Route(ref ChangeReader reader)
+    {
+        var table = reader.Table;
+        if (reader.Kind == ChangeKind.Truncate || placement.IsEverywhere(table))
+        {
+            Give(ulong.MaxValue, reader.Kind, table, reader.Cells);
+            return;
+        }
+        switch (reader.Kind)
+        {
+            case ChangeKind.Delete:
+                Give(placement.ShardsOf(table, reader.Cells), reader.Kind, table, reader.Cells);
+                return;
+            case ChangeKind.Replace:
+                reader.Split(out var identity, out var row);
+                var from = placement.ShardsOf(table, identity);
+                var to = placement.ShardsOf(table, IdentityOf(table, row));
+                Give(from & to, ChangeKind.Replace, table, reader.Cells);
+                Give(from & ~to, ChangeKind.Delete, table, identity);
+                Give(to & ~from, ChangeKind.Insert, table, row);
+                return;
+            default:
+                Give(placement.ShardsOf(table, IdentityOf(table, reader.Cells)), reader.Kind, table, reader.Cells);
+                return;
+        }
+    }
+
+    private void Give(ulong shards, ChangeKind kind, TableSchema table, ReadOnlySpan<byte> cells)
+    {
+        for (var i = 0; i < shardCount; i++)
+        {
+            if ((shards & (1UL << i)) == 0) continue;
+            var start = _shares[i].BeginChange(kind, table);
+            _shares[i].Changes.Append(cells);
+            _shares[i].EndChange(start);
+        }
+    }
+
+    private readonly ChangeBuffer _identity = new(1024);
+
+    private ReadOnlySpan<byte> IdentityOf(TableSchema table, ReadOnlySpan<byte> row)
+    {
+        if (!table.HasKey) return row;
+        _identity.Clear();
+        RowCells.AppendKey(table, row, _identity);
+        return _identity.Written;
+    }
+}

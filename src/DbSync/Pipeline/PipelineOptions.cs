@@ -1,0 +1,35 @@
+namespace DbSync;
+
+/// <summary>The limits of the pipeline. Every queue, batch and wait has one.</summary>
+internal sealed record PipelineOptions
+{
+    /// <summary>Decoded bytes that wait for one shard before the reader is held back.</summary>
+    public long QueueBytesMax { get; init; } = 32L << 20;
+
+    /// <summary>Parts that wait for one shard before the reader is held back.</summary>
+    public int QueuePartsMax { get; init; } = 8192;
+
+    /// <summary>A transaction larger than this is handed on in parts, in bytes.</summary>
+    public int PartBytesMax { get; init; } = 256 << 10;
+
+    /// <summary>Changes in one SQLite transaction after which it is committed at the next end of a source transaction.</summary>
+    public int BatchChangesMax { get; init; } = 50_000;
+
+    /// <summary>How long committed rows may wait for readers while more keep arriving.</summary>
+    public TimeSpan BatchAgeMax { get; init; } = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>How often positions are made durable and acknowledged while something changes.</summary>
+    public TimeSpan BarrierInterval { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>SQLite's write-ahead log is copied back into the file beyond this many bytes.</summary>
+    public long WalBytesMax { get; init; } = 64L << 20;
+
+    /// <summary>The first wait before connecting again; doubled each time.</summary>
+    public TimeSpan ReconnectDelay { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>The longest wait before connecting again.</summary>
+    public TimeSpan ReconnectDelayMax { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long a slot that somebody else uses is waited for when the node starts.</summary>
+    public TimeSpan SlotWaitMax { get; init; } = TimeSpan.FromSeconds(5);
+}

@@ -1,0 +1,149 @@
+using Microsoft.Extensions.Logging;
+
+namespace DbSync;
+
+/// <summary>
+/// For each transaction from the source: split it by the shard map, queue each part, apply it in one SQLite transaction together with the
+/// checkpoint, and acknowledge the smallest position that is durable everywhere. A lost primary is looked for again, for ever.
+/// </summary>
+internal sealed partial class SyncPipeline(
+    IChangeSource source,
+    IReadOnlyList<ShardWorker> shards,
+    PartRouter router,
+    PartPool pool,
+    AcknowledgeTracker acknowledge,
+    PositionHold hold,
+    Action controlTouched,
+    PipelineOptions options,
+    TimeProvider time,
+    ILogger<SyncPipeline> logger)
+{
+    private IChangeStream? _stream;
+
+    public PipelineState State { get; private set; }
+
+    /// <summary>How often the stream was opened again.</summary>
+    public long Reconnects { get; private set; }
+
+    /// <summary>Why there is no stream now; null while there is one.</summary>
+    public DbSyncException? LastError { get; private set; }
+
+    /// <summary>The newest position that the primary has told.</summary>
+    public Lsn PrimaryPosition { get; private set; }
+
+    /// <summary>What every shard has applied.</summary>
+    public Lsn Applied => shards.Min(s => s.Applied);
+
+    public void RequestPosition() => Volatile.Read(ref _stream)?.RequestPosition();
+
+    /// <summary>Runs until cancelled; then what is queued is applied, made durable and acknowledged.</summary>
+    /// <exception cref="DbSyncException">What can't be mended by trying again.</exception>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        var workers = Task.WhenAny(shards.Select(s => s.Stopped));
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        _ = workers.ContinueWith(_ => stop.CancelAsync(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        var delay = options.ReconnectDelay;
+        var started = time.GetTimestamp();
+        try
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                try
+                {
+                    using var stream = await source.OpenAsync(Applied, stop.Token);
+                    (State, LastError, delay) = (PipelineState.Streaming, null, options.ReconnectDelay);
+                    LogStreaming(Applied);
+                    await FollowAsync(stream, stop.Token);
+                }
+                catch (DbSyncException exception) when (IsPassing(exception, started))
+                {
+                    (State, LastError) = (PipelineState.Connecting, exception);
+                    LogLost(exception.Message, delay);
+                    await Task.Delay(delay, time, stop.Token);
+                    Reconnects++;
+                    delay = TimeSpan.FromTicks(Math.Min(delay.Ticks * 2, options.ReconnectDelayMax.Ticks));
+                }
+            }
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // Asked to stop, or a shard stopped: the finally block tells which.
+        }
+        finally
+        {
+            State = PipelineState.Stopped;
+            if (workers.IsCompleted) State = PipelineState.Failed;
+        }
+        if (workers.IsCompleted) await await workers;
+    }
+
+    /// <summary>Reads one stream to its end on a thread of its own: the reader blocks in the socket and in full queues.</summary>
+    private async Task FollowAsync(IChangeStream stream, CancellationToken cancellationToken)
+    {
+        Volatile.Write(ref _stream, stream);
+        acknowledge.Attach(stream);
+        using var closing = cancellationToken.Register(stream.Dispose);
+        try
+        {
+            var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            new Thread(() => Complete(ended, () => Follow(stream, cancellationToken))) { IsBackground = true, Name = "dbsync stream" }.Start();
+            await ended.Task;
+        }
+        finally
+        {
+            Volatile.Write(ref _stream, null);
+            await Task.WhenAll(shards.Where(s => !s.Stopped.IsCompleted).Select(s => s.DiscardAsync()));
+            hold.Reset();
+            acknowledge.Attach(null);
+        }
+    }
+
+    private void Follow(IChangeStream stream, CancellationToken cancellationToken)
+    {
+        foreach (var part in stream.Read(pool, cancellationToken))
+        {
+            PrimaryPosition = stream.PrimaryPosition;
+            hold.Pass(part, cancellationToken);
+            while (hold.TryTake(out var ready, cancellationToken))
+            {
+                var touchesControl = ready.TouchesControl;
+                var shares = router.Split(ready);
+                for (var i = 0; i < shares.Length; i++) shards[i].Queue.Enqueue(shares[i], cancellationToken);
+                if (touchesControl) controlTouched();
+            }
+        }
+    }
+
+    private static void Complete(TaskCompletionSource completion, Action action)
+    {
+        try
+        {
+            action();
+            completion.SetResult();
+        }
+        catch (OperationCanceledException)
+        {
+            completion.SetCanceled(CancellationToken.None);
+        }
+        catch (Exception exception)
+        {
+            completion.SetException(exception);
+        }
+    }
+
+    /// <summary>What trying again can mend; a slot in use only for a while after the start, since the user may be the node's own past life.</summary>
+    private bool IsPassing(DbSyncException exception, long started) => exception.Code switch
+    {
+        ErrorCodes.PrimaryUnreachable => true,
+        ErrorCodes.SlotInUse => Reconnects > 100 || Applied > Lsn.Zero && State == PipelineState.Streaming
+            || time.GetElapsedTime(started) < options.SlotWaitMax,
+        _ => false,
+    };
+
+    [LoggerMessage(5001, LogLevel.Information, "Following the change log from {Position}")]
+    private partial void LogStreaming(Lsn position);
+
+    [LoggerMessage(5002, LogLevel.Warning, "No stream: {Reason} Trying again in {Delay}")]
+    private partial void LogLost(string reason, TimeSpan delay);
+}

@@ -1,0 +1,86 @@
+namespace DbSync;
+
+/// <summary>The shards of a replica that live on this node.</summary>
+internal interface IReplicaStore : IDisposable
+{
+    /// <summary>Opens every shard of this node, creating what is missing.</summary>
+    /// <exception cref="DbSyncException">DBS4001 damaged, DBS4002 written by a newer version, DBS4005 another shard's file.</exception>
+    IReadOnlyList<IShardStore> Open();
+}
+
+/// <summary>
+/// One shard file, used by one thread. Rows, the state of copies and the position change only between <see cref="Begin"/> and
+/// <see cref="Commit"/>, and become visible to readers and survive a crash together or not at all.
+/// </summary>
+internal interface IShardStore : IDisposable
+{
+    ShardId Id { get; }
+
+    /// <summary>The position of the last commit; <see cref="Lsn.Zero"/> before the first.</summary>
+    Lsn Position { get; }
+
+    /// <summary>The bytes of log that a <see cref="TruncateWal"/> would copy back.</summary>
+    long WalBytes { get; }
+
+    /// <summary>Starts a transaction.</summary>
+    /// <param name="durable">Whether its commit returns only once everything committed so far is on disk.</param>
+    void Begin(bool durable);
+
+    /// <summary>Commits together with the position that the rows belong to.</summary>
+    void Commit(Lsn position);
+
+    void Rollback();
+
+    /// <summary>Notes that a source transaction was applied; kept only in test mode, as the journal the crash tests read.</summary>
+    void Journal(Lsn endLsn, uint xid);
+
+    /// <summary>Adds a row and moves <paramref name="row"/> past its cells.</summary>
+    /// <exception cref="DbSyncException">DBS5001 when the key is there already.</exception>
+    void Insert(TableSchema table, ref ReadOnlySpan<byte> row);
+
+    /// <summary>Sets the sent columns of the row with the new row's key; returns how many rows had it.</summary>
+    int Update(TableSchema table, ReadOnlySpan<byte> row);
+
+    /// <summary>Turns the row with <paramref name="identity"/> into <paramref name="row"/>; returns how many rows had it.</summary>
+    int Replace(TableSchema table, ReadOnlySpan<byte> identity, ReadOnlySpan<byte> row);
+
+    /// <summary>Deletes one row with this identity; returns how many rows had it.</summary>
+    int Delete(TableSchema table, ReadOnlySpan<byte> identity);
+
+    /// <summary>Reads the row with this key into <paramref name="target"/>; false when there is none.</summary>
+    bool TryRead(TableSchema table, ReadOnlySpan<byte> key, ChangeBuffer target);
+
+    void Truncate(TableSchema table);
+
+    IReadOnlyList<TableRecord> LoadTables();
+
+    IReadOnlyList<ChunkRecord> LoadChunks(TableId table);
+
+    IReadOnlyList<ulong> LoadDroppedTransactions(TableId table);
+
+    /// <summary>Creates the table empty, dropping what stood there under this id or name.</summary>
+    void CreateTable(TableRecord record);
+
+    void DropTable(TableId table);
+
+    /// <summary>Builds the indexes of the primary that are not there yet.</summary>
+    void CreateIndexes(TableSchema table);
+
+    /// <summary>Records a table's state; its schema is that of <see cref="CreateTable"/>.</summary>
+    void SaveTable(TableRecord record);
+
+    /// <summary>Replaces the recorded chunks of a table.</summary>
+    void SaveChunks(TableId table, IReadOnlyList<ChunkRecord> chunks);
+
+    /// <summary>Records one chunk as copied.</summary>
+    void SaveChunk(TableId table, ChunkRecord chunk);
+
+    /// <summary>Remembers a transaction whose change was dropped because its chunk is not here yet.</summary>
+    void SaveDroppedTransaction(TableId table, ulong xid);
+
+    /// <summary>Forgets those below <paramref name="below"/>.</summary>
+    void ForgetDroppedTransactions(TableId table, ulong below);
+
+    /// <summary>Copies the write-ahead log back into the file, as far as readers allow (SQLite's own checkpoint).</summary>
+    void TruncateWal();
+}
