@@ -25,19 +25,23 @@ public sealed class ProcessGuardTests(PostgresFixture postgres, RedisFixture red
             Cancellation);
         run.HasExited.ShouldBeFalse(string.Join('\n', run.Lines));
         var held = await File.ReadAllLinesAsync(report, Cancellation);
-        held.Length.ShouldBe(4);
-        held.ShouldAllBe(path => Path.Exists(path));
+        var root = held[0];
+        var processes = held.Skip(1).Select(int.Parse).ToList();
+        processes.Count.ShouldBe(3);
+        processes.ShouldAllBe(id => TestProcess.IsAlive(id));
+        Directory.Exists(root).ShouldBeTrue();
 
         run.Kill();
 
         await Eventually.Async(
-            () => !held.Any(Path.Exists),
-            describe: () => $"still there: {string.Join(", ", held.Where(Path.Exists))}",
+            () => !Directory.Exists(root) && !processes.Exists(TestProcess.IsAlive),
+            describe: () => $"{root} is there: {Directory.Exists(root)}; processes alive: {processes.Count(TestProcess.IsAlive)}",
             cancellationToken: Cancellation);
     }
 
     /// <summary>The victim of the test above, in a process of its own.</summary>
     [Fact(Explicit = true)]
+    [Trait("Role", "Victim")]
     public async Task Holds_servers_until_killed()
     {
         var report = Environment.GetEnvironmentVariable(ReportVariable);
@@ -49,7 +53,7 @@ public sealed class ProcessGuardTests(PostgresFixture postgres, RedisFixture red
 
         await File.WriteAllLinesAsync(
             report + ".new",
-            [$"/proc/{postgresId}", $"/proc/{redisId}", $"/proc/{sleeper.ProcessId}", Path.GetDirectoryName(directory.Path)!],
+            [Path.GetDirectoryName(directory.Path)!, $"{postgresId}", $"{redisId}", $"{sleeper.ProcessId}"],
             Cancellation);
         File.Move(report + ".new", report!);
         await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, Cancellation);

@@ -77,19 +77,12 @@ public sealed class TestProcessTests
 
         await process.DisposeAsync();
 
-        await Eventually.Async(() => StateOf(child) is 'Z' or null, cancellationToken: Cancellation);
+        await Eventually.Async(() => !TestProcess.IsAlive(child), cancellationToken: Cancellation);
     }
 
-    private static char? StateOf(int processId)
+    private static char StateOf(int processId)
     {
-        try
-        {
-            var stat = File.ReadAllText($"/proc/{processId}/stat");
-            return stat[stat.LastIndexOf(')') + 2];
-        }
-        catch (IOException)
-        {
-            return null;
-        }
+        var stat = File.ReadAllText($"/proc/{processId}/stat");
+        return stat[stat.LastIndexOf(')') + 2];
     }
 }
