@@ -89,7 +89,7 @@ internal sealed class LocalPostgres(string binDirectory, PostgresServerOptions o
             Signals.Send(child, Signals.Kill);
         await postmaster.WaitForExitAsync(StopTimeout, cancellationToken).ConfigureAwait(false);
         await Eventually.Async(
-            () => children.TrueForAll(HasEnded),
+            () => !children.Exists(TestProcess.IsAlive),
             StopTimeout,
             () => "killed server processes are still there",
             cancellationToken).ConfigureAwait(false);
@@ -173,17 +173,4 @@ internal sealed class LocalPostgres(string binDirectory, PostgresServerOptions o
         [.. File.ReadAllText($"/proc/{processId}/task/{processId}/children")
             .Split(' ', StringSplitOptions.RemoveEmptyEntries)
             .Select(id => int.Parse(id, CultureInfo.InvariantCulture))];
-
-    private static bool HasEnded(int processId)
-    {
-        try
-        {
-            var stat = File.ReadAllText($"/proc/{processId}/stat");
-            return stat[(stat.LastIndexOf(')') + 2)..].StartsWith('Z');
-        }
-        catch (IOException)
-        {
-            return true;
-        }
-    }
 }

@@ -51,6 +51,20 @@ public sealed class TestProcess : IAsyncDisposable
 
     public string StandardError => TextOf(isError: true);
 
+    /// <summary>Whether a process runs or could run: one that has ended and is only not yet collected by its parent doesn't count.</summary>
+    public static bool IsAlive(int processId)
+    {
+        try
+        {
+            var stat = File.ReadAllText($"/proc/{processId}/stat");
+            return stat[stat.LastIndexOf(')') + 2] is not ('Z' or 'X');
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Starts it. A null value in <paramref name="environment"/> removes that variable.</summary>
     public static TestProcess Start(
         string fileName,
