@@ -54,7 +54,9 @@ internal sealed class NumericCodec() : TypeCodec(StorageClass.Text, CollationNam
         return TryFit(digits, out var fits) && fits;
     }
 
-    /// <summary>Prints base-10000 groups as PostgreSQL's get_str_from_var does: missing groups are zeros, the scale cuts or fills.</summary>
+    /// <summary>
+    /// Prints base-10000 groups as PostgreSQL's get_str_from_var does: missing groups are zeros, the scale cuts or fills.
+    /// </summary>
     private static int Write(ReadOnlySpan<byte> wire, int groups, int weight, bool negative, int scale, Span<byte> text)
     {
         var length = 0;
