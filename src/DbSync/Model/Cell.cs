@@ -23,7 +23,7 @@ internal readonly ref struct Cell
     public ReadOnlySpan<byte> Bytes => _payload;
 
     /// <summary>Reads the first cell of <paramref name="encoded"/> and moves past it.</summary>
-    public static Cell Read(ref ReadOnlySpan<byte> encoded)
+    public static Cell Read(scoped ref ReadOnlySpan<byte> encoded)
     {
         var kind = (CellKind)encoded[0];
         switch (kind)
