@@ -142,6 +142,7 @@ internal sealed class ShardMetadata(SqliteDatabase database) : IDisposable
     public void Dispose()
     {
         foreach (var statement in _statements.Values) statement.Dispose();
+        _statements.Clear();
     }
 
     private static ChunkBound? Bound(SqliteStatement rows, int column) => rows.IsNull(column)
