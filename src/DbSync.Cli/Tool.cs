@@ -21,9 +21,12 @@ internal static class Tool
         };
         if (parsed.Errors.Count > 0)
         {
+            var console = new ToolConsole(output, error, parsed.GetValue(GlobalOptions.Json));
             var problems = parsed.UnmatchedTokens.Count > 0 ? parsed.UnmatchedTokens.Select(t => $"'{t}' is no command or option here.") : parsed.Errors.Select(e => e.Message);
-            foreach (var problem in problems) await error.WriteLineAsync($"dbsync: {problem}");
-            await error.WriteLineAsync($"Run 'dbsync {PathOf(parsed.CommandResult.Command)}--help'.");
+            var help = $"Run 'dbsync {PathOf(parsed.CommandResult.Command)}--help'.";
+            foreach (var problem in problems) console.Say($"dbsync: {problem}");
+            console.Say(help);
+            console.WriteError(ErrorCodes.InvalidOption, string.Join(' ', problems), help);
             return ExitCode.Usage;
         }
         return await parsed.InvokeAsync(configuration);
