@@ -40,7 +40,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
         _acknowledge = new AcknowledgeTracker(_shards);
         _verifications = new VerificationHost(identity.Node, control, _hold, Positions, options.HoldMax, time, loggers.CreateLogger<VerificationHost>());
         _pipeline = new SyncPipeline(
-            source, _shards, new PartRouter(_shards.Count, placement, pool), pool, _acknowledge, _hold, _verifications.Wake, options.Pipeline, time,
+            source, _shards, new PartRouter(_shards.Count, placement, pool), pool, _acknowledge, _hold, _delays, _verifications.Wake, options.Pipeline, time,
             loggers.CreateLogger<SyncPipeline>());
         _copy = new CopyCoordinator(copySource, _shards, placement, options.Copy, time, loggers.CreateLogger<CopyCoordinator>());
         foreach (var shard in _shards)
