@@ -81,17 +81,19 @@ public sealed class NodeUnderTest : IAsyncDisposable
     /// <summary>Waits until every table is readable and the primary's present position is visible here.</summary>
     public async Task CatchUpAsync(TimeSpan? timeout = null)
     {
-        using var limit = new CancellationTokenSource(timeout ?? TimeSpan.FromSeconds(60), TimeProvider.System);
         var target = Lsn.Parse((string)(await ScalarAsync("SELECT pg_current_wal_insert_lsn()::text"))!);
-        while (!limit.IsCancellationRequested)
+        await UntilAsync(status => !status.Copying && Lsn.Parse(status.AppliedLsn) >= target, timeout);
+    }
+
+    /// <summary>Waits until the node's status is so; throws what ended the node, if it ended.</summary>
+    internal Task UntilAsync(Func<LiveStatus, bool> condition, TimeSpan? timeout = null) => Eventually.Async(
+        async _ =>
         {
             if (_running!.IsCompleted) await _running;
-            var status = Node.Status();
-            if (!status.Copying && Lsn.Parse(status.AppliedLsn) >= target && status.UpdatedAt > DateTimeOffset.UnixEpoch) return;
-            await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System, CancellationToken.None);
-        }
-        throw new TimeoutException($"The node did not catch up with {target}: {Node.Status()}");
-    }
+            return Node.Status();
+        },
+        condition,
+        timeout ?? TimeSpan.FromSeconds(60));
 
     public async Task ExecuteAsync(string sql)
     {
