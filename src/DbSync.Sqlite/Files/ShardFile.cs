@@ -26,7 +26,7 @@ internal sealed class ShardFile : IShardStore
         _database = new SqliteDatabase(path, Path.GetFileName(path));
         try
         {
-            _database.Execute("PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -65536");
+            _database.Execute("PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA cache_size = -65536");
             _database.Execute("PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA foreign_keys = OFF");
             SqliteCollations.RegisterBuiltIn(_database.Handle);
             ShardMigrations.Apply(_database, Path.GetFileName(path));

@@ -27,6 +27,8 @@ internal sealed unsafe class SqliteDatabase : IDisposable
         Check(SqliteApi.Open(path, out _handle, flags, 0));
         Check(SqliteApi.BusyTimeout(_handle, 10_000));
         _self = GCHandle.Alloc(this, GCHandleType.Weak);
+
+        // Also turns SQLite's own automatic checkpoint off, which is a hook like this one: PRAGMA wal_autocheckpoint would take this one away.
         SqliteApi.WalHook(_handle, &OnWal, GCHandle.ToIntPtr(_self));
     }
 

@@ -83,7 +83,9 @@ internal sealed class TransactionPart
     public void CancelChange(int start, int tableCount)
     {
         Changes.Rewind(start);
+        for (var i = _tables.Count - 1; i >= tableCount; i--) _kept.RemoveAll(k => ReferenceEquals(k.Table, _tables[i]));
         _tables.RemoveRange(tableCount, _tables.Count - tableCount);
+        TouchesControl = _tables.Exists(t => t.IsControl);
     }
 
     /// <summary>Turns a Replace whose key stayed into an Update: drops the identity before the row at <paramref name="row"/>.</summary>

@@ -15,6 +15,15 @@ internal sealed class ShardQueue(long bytesMax, int partsMax) : IDisposable
     private bool _writerWaits;
     private bool _closed;
 
+    /// <summary>True once the shard takes nothing more.</summary>
+    public bool IsClosed
+    {
+        get
+        {
+            lock (_gate) return _closed;
+        }
+    }
+
     /// <summary>Queues a part, waiting while the queue is full.</summary>
     public void Enqueue(TransactionPart part, CancellationToken cancellationToken)
     {

@@ -69,9 +69,10 @@ internal sealed partial class SyncPipeline(
                 }
             }
         }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        catch (OperationCanceledException) when (stop.IsCancellationRequested || shards.Any(s => s.Queue.IsClosed))
         {
-            // Asked to stop, or a shard stopped: the finally block tells which.
+            // Asked to stop; or a shard refuses more, because it has failed and is about to say why.
+            if (!cancellationToken.IsCancellationRequested) await workers;
         }
         finally
         {
@@ -84,6 +85,7 @@ internal sealed partial class SyncPipeline(
     /// <summary>Reads one stream to its end on a thread of its own: the reader blocks in the socket and in full queues.</summary>
     private async Task FollowAsync(IChangeStream stream, CancellationToken cancellationToken)
     {
+        hold.StartAt(Applied);
         Volatile.Write(ref _stream, stream);
         acknowledge.Attach(stream);
         using var closing = cancellationToken.Register(stream.Dispose);
@@ -107,7 +109,7 @@ internal sealed partial class SyncPipeline(
         foreach (var part in stream.Read(pool, cancellationToken))
         {
             PrimaryPosition = stream.PrimaryPosition;
-            hold.Pass(part, cancellationToken);
+            hold.Pass(part);
             while (hold.TryTake(out var ready, cancellationToken))
             {
                 var touchesControl = ready.TouchesControl;
