@@ -23,13 +23,14 @@ local function mine(keys, args)
     return list
 end
 
--- waits <epoch> <owner> ...: what these owners wait for here: A, then for each wait { owner, lease/request, since, { blocking owner, its
+-- waits <owner> ...: what these owners wait for here, in whatever epoch is installed: A, then for each wait { owner, lease/request, since, { blocking owner, its
 -- lease/request, ... } }, holders first. Blockers beyond BLOCKERS_MAX are left out: a deadlock among so many ends by timeout.
 local function waits(keys, args)
-    local answer, p = enter(keys[1], args[1])
-    if answer then return answer end
-    local list = { 'A' }
-    for i = 2, #args do
+    awake()
+    local epoch = call('HGET', keys[1] .. ':m', 'epoch')
+    if not epoch then return { 'M' } end
+    local p, list = keys[1] .. ':' .. epoch .. ':', { 'A' }
+    for i = 1, #args do
         for _, member in ipairs(call('ZRANGE', p .. 'o', '[' .. args[i] .. '/', '(' .. args[i] .. '0', 'BYLEX', 'LIMIT', 0, 64)) do
             local owner, id = string.match(member, '^(.-)/(.*)$')
             local record = load(p, string.match(id, '^(.-)/(.*)$'))

@@ -11,5 +11,5 @@ redis.register_function('dbsync_lock1_downgrade', downgrade)
 redis.register_function('dbsync_lock1_upgrade', upgrade)
 redis.register_function('dbsync_lock1_status', status)
 redis.register_function('dbsync_lock1_mine', mine)
-redis.register_function('dbsync_lock1_waits', waits)
+redis.register_function { function_name = 'dbsync_lock1_waits', callback = waits, flags = read_only }
 redis.register_function { function_name = 'dbsync_lock1_list', callback = list, flags = read_only }

@@ -4,7 +4,7 @@ namespace DbSync.Locking;
 public interface IRangeLockInspector
 {
     /// <summary>The most holders and waiters of one resource that a snapshot shows; <see cref="LockSnapshot.Truncated"/> tells when there are more.</summary>
-    const int EntriesMax = 10_000;
+    const int EntriesMax = 1_000;
 
     /// <summary>The resources that have been locked since the lock server was last emptied, in the order of their names.</summary>
     ValueTask<IReadOnlyList<LockResource>> ListResourcesAsync(CancellationToken cancellationToken);
