@@ -12,6 +12,8 @@ public sealed class RedisRangeLockManagerTests(RedisFixture redis) : RangeLockMa
     private readonly string _prefix = RedisFixture.NewPrefix();
     private readonly InMemoryEpochStore _epochs = new();
 
+    protected override int OracleRuns => 300;
+
     protected override async ValueTask<IRangeLockManager> NewManager()
     {
         var server = await redis.GetServerAsync();

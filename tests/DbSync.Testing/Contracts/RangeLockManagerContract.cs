@@ -1,3 +1,4 @@
+using CsCheck;
 using DbSync.Locking;
 using Shouldly;
 using Xunit;
@@ -343,6 +344,33 @@ public abstract class RangeLockManagerContract : IAsyncLifetime
         await Should.ThrowAsync<ObjectDisposedException>(() => waiting);
         held.LostToken.IsCancellationRequested.ShouldBeTrue();
         await Should.ThrowAsync<ObjectDisposedException>(async () => await manager.TryAcquireAsync(Table, R(0, 10), X));
+    }
+
+    /// <summary>How many random runs of up to 60 steps the oracle gets; each has a resource of its own.</summary>
+    protected abstract int OracleRuns { get; }
+
+    [Fact]
+    public async Task After_every_step_exactly_what_the_rule_says_is_held()
+    {
+        var (runs, waits) = (0, 0);
+        await RangeLockOracle.Steps.SampleAsync(async steps =>
+        {
+            var oracle = new RangeLockOracle(Locks, $"{Table}-{Interlocked.Increment(ref runs)}");
+            await oracle.Run(steps);
+            Interlocked.Add(ref waits, oracle.Waits);
+        }, iter: OracleRuns, threads: 2);
+        waits.ShouldBeGreaterThan(OracleRuns, "steps that never wait prove nothing");
+    }
+
+    [Fact]
+    public async Task Workers_that_hold_overlapping_ranges_never_meet()
+    {
+        const int workers = 16, sections = 100;
+        var stress = new RangeLockStress(cells: 64);
+        await Task.WhenAll(Enumerable.Range(0, workers).Select(seed => Task.Run(() => stress.Work(Locks, Table, seed, sections))));
+        stress.Violations.ShouldBe(0);
+        stress.Sections.ShouldBe(workers * sections);
+        (await Locks.Inspector.SnapshotAsync(Table, CancellationToken.None)).Entries.ShouldBeEmpty();
     }
 
     private static async Task OneGivesWay(Task<RangeLock> first, RangeLock heldByFirst, Task<RangeLock> second, RangeLock heldBySecond)

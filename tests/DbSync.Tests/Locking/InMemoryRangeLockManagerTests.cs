@@ -5,6 +5,8 @@ namespace DbSync.Tests.Locking;
 
 public sealed class InMemoryRangeLockManagerTests : RangeLockManagerContract
 {
+    protected override int OracleRuns => 600;
+
     protected override ValueTask<IRangeLockManager> NewManager() => ValueTask.FromResult<IRangeLockManager>(new InMemoryRangeLockManager());
 
     [Fact]
