@@ -49,7 +49,7 @@ internal sealed partial class LeaseOpener(LockLibrary library, LockKeys keys, IE
     public async Task<long> BeginEpoch(LockResource resource, CancellationToken cancellationToken)
     {
         for (var attempt = 0; attempt < AttemptsMax; attempt++)
-            if (await TryBeginEpoch(resource, cancellationToken) is { } epoch)
+            if (await TryBeginEpoch(resource, await epochs.ReadAsync(resource, cancellationToken), cancellationToken) is { } epoch)
                 return epoch;
         throw Unsettled();
     }
@@ -62,6 +62,7 @@ internal sealed partial class LeaseOpener(LockLibrary library, LockKeys keys, IE
     {
         var key = keys.Base(resource);
         await library.Database.SetAddAsync(keys.Resources, resource.Name).WaitAsync(cancellationToken).Translated();
+        var looked = -1L;
         for (var attempt = 0; attempt < AttemptsMax; attempt++)
         {
             var name = $"{Client}-{Interlocked.Increment(ref _leases)}";
@@ -75,19 +76,27 @@ internal sealed partial class LeaseOpener(LockLibrary library, LockKeys keys, IE
                 continue;
             }
 
-            if (await TryBeginEpoch(resource, cancellationToken) is { } epoch) state.Epoch = epoch;
+            // An epoch that we didn't know yet is probably being installed by the one who raised it: look again before raising it once more.
+            var seen = await epochs.ReadAsync(resource, cancellationToken);
+            if (seen == state.Epoch || seen == looked)
+            {
+                if (await TryBeginEpoch(resource, seen, cancellationToken) is { } epoch) state.Epoch = epoch;
+                continue;
+            }
+
+            looked = seen;
+            await Pause(cancellationToken);
         }
 
         throw Unsettled();
     }
 
     // Others may see the same and do the same: the compare-and-set lets one of them, and the rest come back a moment later.
-    private async Task<long?> TryBeginEpoch(LockResource resource, CancellationToken cancellationToken)
+    private async Task<long?> TryBeginEpoch(LockResource resource, long seen, CancellationToken cancellationToken)
     {
-        var seen = await epochs.ReadAsync(resource, cancellationToken);
         if (await epochs.AdvanceAsync(resource, seen, cancellationToken) is not { } epoch)
         {
-            await Task.Delay(TimeSpan.FromMilliseconds(Random.Shared.Next(5, 30)), time, cancellationToken);
+            await Pause(cancellationToken);
             return null;
         }
 
@@ -96,6 +105,9 @@ internal sealed partial class LeaseOpener(LockLibrary library, LockKeys keys, IE
         if (reply.Status == 'I') Log.EpochBegun(logger, epoch);
         return reply.Status == 'E' ? reply.Number(1) : epoch;
     }
+
+    private Task Pause(CancellationToken cancellationToken) =>
+        Task.Delay(TimeSpan.FromMilliseconds(Random.Shared.Next(5, 50)), time, cancellationToken);
 
     private static DbSyncException Unsettled() => new(ErrorCodes.LockStateDamaged, "The epoch of the locks never settled.",
         "Look whether two lock servers are used for the same resources and the same PostgreSQL database.");

@@ -3,6 +3,24 @@ local function revision()
     return REVISION
 end
 
+-- missing: what the calling user may not do with this resource, as words to read; asked for after a failure. A command refused inside a
+-- function is answered with a bare ERR, so the rules are asked instead of the message read.
+local function missing(keys)
+    local base = keys[1]
+    local state = base .. ':1:x'
+    local needed = {
+        { 'INFO', 'server' }, { 'TIME' }, { 'PUBLISH', string.match(base, '^(.-):{') .. ':c:0', '' },
+        { 'HGET', state, 'f' }, { 'HSET', state, 'f', 'v' }, { 'HMGET', state, 'f' }, { 'HDEL', state, 'f' }, { 'HINCRBY', state, 'f', '1' },
+        { 'HLEN', state }, { 'HSCAN', state, '0' }, { 'HRANDFIELD', state }, { 'ZADD', state, '0', 'm' }, { 'ZREM', state, 'm' },
+        { 'ZCARD', state }, { 'ZSCORE', state, 'm' }, { 'ZRANGE', state, '0', '1' }, { 'ZLEXCOUNT', state, '-', '+' }, { 'UNLINK', state },
+    }
+    local refused = {}
+    for _, command in ipairs(needed) do
+        if not redis.acl_check_cmd(unpack(command)) then refused[#refused + 1] = command[1] end
+    end
+    return refused
+end
+
 -- install <epoch> <name>: begins an epoch on this server, if it is newer than the installed one, and drops what the old one left. The
 -- caller has raised the epoch in PostgreSQL by itself and committed, so that nobody ever installs one epoch twice.
 local function install(keys, args)

@@ -1,5 +1,6 @@
 local read_only = { 'no-writes' }
 redis.register_function { function_name = 'dbsync_lock1_revision', callback = revision, flags = read_only }
+redis.register_function { function_name = 'dbsync_lock1_missing', callback = missing, flags = read_only }
 redis.register_function('dbsync_lock1_install', install)
 redis.register_function('dbsync_lock1_open', open)
 redis.register_function('dbsync_lock1_renew', renew)

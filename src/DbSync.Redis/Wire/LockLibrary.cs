@@ -45,9 +45,26 @@ internal sealed class LockLibrary(IConnectionMultiplexer redis) : IDisposable
         {
             return new LockReply(await Database.ExecuteAsync("FCALL", all, CommandFlags.DemandMaster));
         }
+        catch (RedisServerException failure) when (RedisFailures.CodeOf(failure) == "ERR")
+        {
+            throw await Missing(key, failure);
+        }
         catch (Exception failure) when (failure is RedisException or TimeoutException)
         {
             throw RedisFailures.Describe(failure);
+        }
+    }
+
+    private async Task<DbSyncException> Missing(RedisKey key, RedisServerException failure)
+    {
+        try
+        {
+            var refused = (string?[]?)await Database.ExecuteAsync("FCALL", Functions + "missing", 1, key) ?? [];
+            return refused.Length == 0 ? RedisFailures.Describe(failure) : RedisFailures.Refused(string.Join(", ", refused), failure);
+        }
+        catch (Exception second) when (second is RedisException or TimeoutException)
+        {
+            return RedisFailures.Describe(failure);
         }
     }
 

@@ -18,8 +18,7 @@ internal static class RedisFailures
     {
         RedisServerException server => CodeOf(server) switch
         {
-            "NOPERM" or "NOAUTH" or "WRONGPASS" => new(ErrorCodes.LockPermissionMissing,
-                $"Redis refused what range locks need: {server.Message}", "`dbsync explain DBS6007` lists the rules the user needs.", server),
+            "NOPERM" or "NOAUTH" or "WRONGPASS" => Refused(server.Message, server),
             "READONLY" or "LOADING" or "MASTERDOWN" or "CLUSTERDOWN" or "TRYAGAIN" or "OOM" or "MISCONF" or "NOREPLICAS" or "BUSY" or "UNBLOCKED"
                 => Unreachable(server, $"The lock server can't serve now ({CodeOf(server)})."),
             _ => new(ErrorCodes.LockServerUnsupported, "The lock server doesn't know DbSync's functions, or failed inside one.",
@@ -27,6 +26,9 @@ internal static class RedisFailures
         },
         _ => Unreachable(failure, "The lock server can't be reached."),
     };
+
+    public static DbSyncException Refused(string what, RedisServerException failure) => new(ErrorCodes.LockPermissionMissing,
+        $"Redis refused what range locks need: {what}.", "`dbsync explain DBS6007` lists the rules the user needs.", failure);
 
     private static DbSyncException Unreachable(Exception failure, string what) =>
         new(ErrorCodes.LockServerUnreachable, what, "Check the server and the network; nothing has to be restarted here.", failure);
