@@ -61,6 +61,7 @@ internal sealed partial class LeaseOpener(LockLibrary library, LockKeys keys, IE
     private async Task<Lease> OpenNew(LockResource resource, ResourceState state, CancellationToken cancellationToken)
     {
         var key = keys.Base(resource);
+        await library.RequireRights(key);
         await library.Database.SetAddAsync(keys.Resources, resource.Name).WaitAsync(cancellationToken).Translated();
         var looked = -1L;
         for (var attempt = 0; attempt < AttemptsMax; attempt++)

@@ -3,8 +3,8 @@ local function revision()
     return REVISION
 end
 
--- missing: what the calling user may not do with this resource, as words to read; asked for after a failure. A command refused inside a
--- function is answered with a bare ERR, so the rules are asked instead of the message read.
+-- missing: A, and the commands that the calling user may not use here. Asked before the first lock: a command that is refused in the
+-- middle of a function would leave half of its work, and Redis says no more of it than ERR.
 local function missing(keys)
     local base = keys[1]
     local state = base .. ':1:x'
@@ -14,7 +14,7 @@ local function missing(keys)
         { 'HLEN', state }, { 'HSCAN', state, '0' }, { 'HRANDFIELD', state }, { 'ZADD', state, '0', 'm' }, { 'ZREM', state, 'm' },
         { 'ZCARD', state }, { 'ZSCORE', state, 'm' }, { 'ZRANGE', state, '0', '1' }, { 'ZLEXCOUNT', state, '-', '+' }, { 'UNLINK', state },
     }
-    local refused = {}
+    local refused = { 'A' }
     for _, command in ipairs(needed) do
         if not redis.acl_check_cmd(unpack(command)) then refused[#refused + 1] = command[1] end
     end

@@ -16,6 +16,7 @@ internal sealed class LockLibrary(IConnectionMultiplexer redis) : IDisposable
 
     private readonly SemaphoreSlim _loading = new(1);
     private volatile bool _checked;
+    private volatile bool _mayAll;
 
     public IDatabase Database { get; } = redis.GetDatabase();
 
@@ -45,27 +46,21 @@ internal sealed class LockLibrary(IConnectionMultiplexer redis) : IDisposable
         {
             return new LockReply(await Database.ExecuteAsync("FCALL", all, CommandFlags.DemandMaster));
         }
-        catch (RedisServerException failure) when (RedisFailures.CodeOf(failure) == "ERR")
-        {
-            throw await Missing(key, failure);
-        }
         catch (Exception failure) when (failure is RedisException or TimeoutException)
         {
             throw RedisFailures.Describe(failure);
         }
     }
 
-    private async Task<DbSyncException> Missing(RedisKey key, RedisServerException failure)
+    /// <summary>Asks once whether the user may do all that the library does.</summary>
+    /// <exception cref="DbSyncException">DBS6007, naming the commands that are refused.</exception>
+    public async Task RequireRights(RedisKey key)
     {
-        try
-        {
-            var refused = (string?[]?)await Database.ExecuteAsync("FCALL", Functions + "missing", 1, key) ?? [];
-            return refused.Length == 0 ? RedisFailures.Describe(failure) : RedisFailures.Refused(string.Join(", ", refused), failure);
-        }
-        catch (Exception second) when (second is RedisException or TimeoutException)
-        {
-            return RedisFailures.Describe(failure);
-        }
+        if (_mayAll) return;
+        var reply = await Call("missing", key);
+        if (reply.Length > 1)
+            throw RedisFailures.Refused(string.Join(", ", Enumerable.Range(1, reply.Length - 1).Select(reply.Text)));
+        _mayAll = true;
     }
 
     public void Dispose() => _loading.Dispose();

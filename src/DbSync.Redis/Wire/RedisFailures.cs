@@ -27,7 +27,7 @@ internal static class RedisFailures
         _ => Unreachable(failure, "The lock server can't be reached."),
     };
 
-    public static DbSyncException Refused(string what, RedisServerException failure) => new(ErrorCodes.LockPermissionMissing,
+    public static DbSyncException Refused(string what, RedisServerException? failure = null) => new(ErrorCodes.LockPermissionMissing,
         $"Redis refused what range locks need: {what}.", "`dbsync explain DBS6007` lists the rules the user needs.", failure);
 
     private static DbSyncException Unreachable(Exception failure, string what) =>
