@@ -40,6 +40,13 @@ public sealed class RedisRangeLockManager : IRangeLockManager
     /// <exception cref="DbSyncException">DBS1001: an option is out of its bounds.</exception>
     public RedisRangeLockManager(IConnectionMultiplexer redis, IEpochStore epochs, RedisRangeLockOptions? options = null,
         TimeProvider? time = null, ILogger<RedisRangeLockManager>? logger = null)
+        : this(redis, epochs, options, time, logger, LockLibrary.Code)
+    {
+    }
+
+    /// <summary>With another library, which the tests make faulty to see whether they notice.</summary>
+    internal RedisRangeLockManager(IConnectionMultiplexer redis, IEpochStore epochs, RedisRangeLockOptions? options, TimeProvider? time,
+        ILogger? logger, string code)
     {
         ArgumentNullException.ThrowIfNull(redis);
         ArgumentNullException.ThrowIfNull(epochs);
@@ -47,9 +54,9 @@ public sealed class RedisRangeLockManager : IRangeLockManager
         _options = options ?? new RedisRangeLockOptions();
         _options.Validate();
         _time = time ?? TimeProvider.System;
-        ILogger log = logger ?? NullLogger<RedisRangeLockManager>.Instance;
+        var log = logger ?? NullLogger.Instance;
         var keys = new LockKeys(_options.Prefix);
-        _library = new LockLibrary(redis);
+        _library = new LockLibrary(redis, code);
         _opener = new LeaseOpener(_library, keys, epochs, _options, _time, log);
         _checks = new LeaseChecks(_library, new DeadlockSearch(_library, keys), _options, _time, log);
         _keeper = new LeaseKeeper(_library, _opener, _checks, _options, _time, log);

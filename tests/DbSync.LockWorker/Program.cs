@@ -43,7 +43,7 @@ while (true)
     {
         var low = random.Next(accounts);
         await teller.Transfer(low, Math.Min(accounts, low + 1 + random.Next(accounts / 3)), random.Next(), Gate.None, Console.WriteLine);
-        if (++done % 20 == 0) Console.WriteLine($"done {done}");
+        if (++done % 5 == 0) Console.WriteLine($"done {done}");
     }
     catch (DbSyncException failure)
     {

@@ -7,16 +7,19 @@ namespace DbSync.Redis.Wire;
 /// Calls the functions of the embedded library and loads it where it is missing: on a new server, after FUNCTION FLUSH, on a replica promoted
 /// in the middle of a copy. An older revision of the same layout is replaced, a newer one is left and used.
 /// </summary>
-internal sealed class LockLibrary(IConnectionMultiplexer redis) : IDisposable
+internal sealed class LockLibrary(IConnectionMultiplexer redis, string? code = null) : IDisposable
 {
     private const string Functions = "dbsync_lock1_";
     private const int Revision = 1;
 
-    private static readonly string Code = ReadCode();
+    private readonly string _code = code ?? Code;
 
     private readonly SemaphoreSlim _loading = new(1);
     private volatile bool _checked;
     private volatile bool _mayAll;
+
+    /// <summary>The library as it is embedded.</summary>
+    public static string Code { get; } = ReadCode();
 
     public IDatabase Database { get; } = redis.GetDatabase();
 
@@ -76,7 +79,7 @@ internal sealed class LockLibrary(IConnectionMultiplexer redis) : IDisposable
                 try
                 {
                     if ((long)await server.ExecuteAsync("FCALL", Functions + "revision", 0) >= Revision) continue;
-                    await server.ExecuteAsync("FUNCTION", "LOAD", "REPLACE", Code);
+                    await server.ExecuteAsync("FUNCTION", "LOAD", "REPLACE", _code);
                 }
                 catch (RedisServerException failure) when (RedisFailures.CodeOf(failure) == "ERR")
                 {
@@ -102,7 +105,7 @@ internal sealed class LockLibrary(IConnectionMultiplexer redis) : IDisposable
             {
                 try
                 {
-                    await server.ExecuteAsync("FUNCTION", "LOAD", Code);
+                    await server.ExecuteAsync("FUNCTION", "LOAD", _code);
                     loaded = true;
                 }
                 catch (RedisServerException failure) when (RedisFailures.CodeOf(failure) == "ERR")

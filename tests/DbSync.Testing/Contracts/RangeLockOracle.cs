@@ -22,10 +22,9 @@ public enum LockVerb
 /// Runs steps against a manager and <see cref="LockModel"/> at once. After each, the holders, the order of the waiters and whom each waits for must be
 /// exactly the model's, every granted caller must have been told, and tokens must have grown in the order of the grants.
 /// </summary>
-public sealed class RangeLockOracle(IRangeLockManager locks, LockResource table)
+public sealed class RangeLockOracle(IRangeLockManager locks, LockResource table, TimeSpan? settle = null)
 {
-    private static readonly TimeSpan Settle = TimeSpan.FromSeconds(5);
-
+    private readonly TimeSpan _settle = settle ?? TimeSpan.FromSeconds(5);
     private readonly LockModel _model = new();
     private readonly List<LockModel.Entry> _entries = [];
     private FencingToken _last;
@@ -124,7 +123,7 @@ public sealed class RangeLockOracle(IRangeLockManager locks, LockResource table)
         var id = (await Snapshot()).Entries.Single(e => e.Owner == entry.Owner.Id).Id;
         await locks.Inspector.ReleaseAsync(table, id, CancellationToken.None);
         if (entry.IsHeld) await LockTesting.Lost(await entry.Task!);
-        else await Should.ThrowAsync<RangeLockLostException>(() => entry.Task!.WaitAsync(Settle, TimeProvider.System));
+        else await Should.ThrowAsync<RangeLockLostException>(() => entry.Task!.WaitAsync(_settle, TimeProvider.System));
         await Told(_model.Leave(entry));
     }
 
@@ -132,7 +131,7 @@ public sealed class RangeLockOracle(IRangeLockManager locks, LockResource table)
     {
         foreach (var entry in granted)
         {
-            var held = await entry.Task!.WaitAsync(Settle, TimeProvider.System);
+            var held = await entry.Task!.WaitAsync(_settle, TimeProvider.System);
             held.Mode.ShouldBe(entry.Mode);
             Newer(held.FencingToken);
         }
@@ -156,7 +155,7 @@ public sealed class RangeLockOracle(IRangeLockManager locks, LockResource table)
             var actual = Describe(entries.Where(e => e.IsHeld).Select(e => Line(e, names)).Order(StringComparer.Ordinal),
                 entries.Where(e => !e.IsHeld).Select(e => Line(e, names)));
             if (actual == expected) return;
-            if (TimeProvider.System.GetElapsedTime(started) > Settle) actual.ShouldBe(expected, step.ToString());
+            if (TimeProvider.System.GetElapsedTime(started) > _settle) actual.ShouldBe(expected, step.ToString());
             await Task.Yield();
         }
     }
