@@ -18,7 +18,11 @@ internal sealed class ChunkPlanner(TableCatalog catalog)
     {
         if (!table.HasKey || !table.Key.All(k => table.Columns[k].OrdersAlike)) return [];
         await using var size = Primary.Command(
-            connection, "SELECT coalesce(sum(pg_catalog.pg_relation_size(relid)), 0)::bigint FROM pg_catalog.pg_partition_tree($1::oid::regclass)",
+            connection,
+            """
+            SELECT (pg_catalog.pg_relation_size($1::oid::regclass)
+                + (SELECT coalesce(sum(pg_catalog.pg_relation_size(relid)), 0) FROM pg_catalog.pg_partition_tree($1::oid::regclass)))::bigint
+            """,
             (long)table.Id.Oid);
         var bytes = (long)(await size.ExecuteScalarAsync(cancellationToken))!;
         var chunks = (int)Math.Min(1_000_000, bytes / chunkBytes);
@@ -27,10 +31,11 @@ internal sealed class ChunkPlanner(TableCatalog catalog)
         // A page holds some dozens of rows as a rule; ten rows a page are assumed, so that there are rather more samples than fewer.
         var percent = Math.Clamp(100.0 * chunks * SamplesPerChunk / 10 / (bytes / (double)PageBytes), 0.01, 100);
         var keys = string.Join(", ", table.Key.Select(k => PgName.Quote(table.Columns[k].Name)));
-        var texts = string.Join(", ", table.Key.Select(k => $"{PgName.Quote(table.Columns[k].Name)}::text"));
+        var texts = string.Join(", ", table.Key.Select(k => $"sample.{PgName.Quote(table.Columns[k].Name)}::text"));
+        var order = string.Join(", ", table.Key.Select(k => $"sample.{PgName.Quote(table.Columns[k].Name)}")); // a bare name would mean the text
         await using var command = new NpgsqlCommand(
             FormattableString.Invariant(
-                $"SELECT {texts} FROM (SELECT {keys} FROM {PgName.Quote(table)} TABLESAMPLE SYSTEM ({percent:F4})) AS sample ORDER BY {keys}"),
+                $"SELECT {texts} FROM (SELECT {keys} FROM {PgName.Quote(table)} TABLESAMPLE SYSTEM ({percent:F4})) AS sample ORDER BY {order}"),
             connection);
         var samples = new List<string[]>();
         await using (var reader = await command.ExecuteReaderAsync(cancellationToken))

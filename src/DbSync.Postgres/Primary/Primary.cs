@@ -84,7 +84,7 @@ internal sealed class Primary : IAsyncDisposable
                 ErrorCodes.InvalidOption, "The primary's connection string can't be read.", "Use Npgsql's form: Host=...;Database=...;Username=...");
         }
         if (!connectionString.Contains("ssl", StringComparison.OrdinalIgnoreCase) && !IsLocal(builder.Host)) builder.SslMode = SslMode.VerifyFull;
-        builder.Options = string.Join(' ', new[] { builder.Options, SessionSettings.Options }.Where(o => !string.IsNullOrEmpty(o)));
+        SessionSettings.Pin(builder);
         builder.ApplicationName ??= "dbsync";
         builder.Enlist = false;
         builder.IncludeErrorDetail = false;

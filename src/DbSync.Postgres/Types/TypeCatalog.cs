@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
-using System.Collections.Immutable;
 using Npgsql;
+using NpgsqlTypes;
 
 namespace DbSync.Postgres.Types;
 
@@ -54,7 +54,7 @@ internal sealed class TypeCatalog
         var loaded = new Dictionary<uint, PgType>();
         await using (var command = new NpgsqlCommand(LoadSql, connection))
         {
-            command.Parameters.Add(new() { Value = oids.ToArray(), NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Array | NpgsqlTypes.NpgsqlDbType.Oid });
+            command.Parameters.Add(new() { Value = oids.ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Oid });
             await using var reader = await command.ExecuteReaderAsync(cancellationToken);
             while (await reader.ReadAsync(cancellationToken))
             {
@@ -77,7 +77,9 @@ internal sealed class TypeCatalog
     /// <summary>The codec of a type. A type modifier changes nothing: PostgreSQL has applied it to the value.</summary>
     public TypeCodec CodecFor(PgType type) => TypeTable.CodecFor(type, Find);
 
-    /// <summary>The enum that a column of this type holds, through domains and arrays, or null: its labels order the column's collation.</summary>
+    /// <summary>
+    /// The enum that a column of this type holds, through domains and arrays, or null: its labels order the column's collation.
+    /// </summary>
     public PgType? EnumOf(uint oid)
     {
         var type = Find(oid);

@@ -108,7 +108,8 @@ internal static class TypeTable
         _ => Extensions.GetValueOrDefault(type.Name) ?? new OutputTextCodec(Unknown),
     };
 
-    private static TypeCodec ArrayOf(TypeCodec element) => element switch
+    /// <summary>The codec of an array, given its element's.</summary>
+    public static TypeCodec ArrayOf(TypeCodec element) => element switch
     {
         { PrimaryOnlyReason: { } reason } => new OutputTextCodec(reason),
         ArrayCodec => new OutputTextCodec(Nested), // an array of a domain over an array

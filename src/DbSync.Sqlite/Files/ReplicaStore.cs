@@ -17,5 +17,6 @@ internal sealed class ReplicaStore(string directory, NodeFile node) : IReplicaSt
     public void Dispose()
     {
         foreach (var shard in _shards) shard.Dispose();
+        _shards.Clear();
     }
 }

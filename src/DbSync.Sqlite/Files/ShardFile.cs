@@ -12,6 +12,7 @@ internal sealed class ShardFile : IShardStore
     private readonly Dictionary<TableSchema, TableWriter> _writers = new(ReferenceEqualityComparer.Instance);
     private readonly bool _journal = Environment.GetEnvironmentVariable(JournalVariable) == "1";
     private readonly int _pageBytes;
+    private readonly HashSet<(TableId, int)> _primaryOnly = [];
     private TableWriter? _writer;
     private bool? _synced;
 
@@ -69,6 +70,7 @@ internal sealed class ShardFile : IShardStore
     public void Rollback()
     {
         _database.Execute("ROLLBACK");
+        _primaryOnly.Clear();
         ForgetWriters();
     }
 
@@ -112,6 +114,7 @@ internal sealed class ShardFile : IShardStore
         ForgetWriters(); // a statement that is still prepared would keep the old table from being dropped
         foreach (var old in _metadata.NamesOf(record.Schema)) _database.Execute($"DROP TABLE IF EXISTS {SqlName.Quote(old)}");
         _metadata.Forget(record.Schema);
+        _primaryOnly.Clear();
         foreach (var labels in record.Schema.Enums)
         {
             _metadata.SaveEnum(labels);
@@ -146,6 +149,11 @@ internal sealed class ShardFile : IShardStore
     public void SaveDroppedTransaction(TableId table, ulong xid) => _metadata.SaveDropped(table, xid);
 
     public void ForgetDroppedTransactions(TableId table, ulong below) => _metadata.ForgetDropped(table, below);
+
+    public void MarkPrimaryOnly(TableSchema table, int column)
+    {
+        if (_primaryOnly.Add((table.Id, column))) _metadata.MarkPrimaryOnly(table.Id, table.Columns[column].Name);
+    }
 
     public void TruncateWal() => _database.CopyBackWal();
 

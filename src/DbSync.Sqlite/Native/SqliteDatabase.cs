@@ -16,8 +16,9 @@ internal sealed unsafe class SqliteDatabase : IDisposable
 
     /// <param name="path">The file, created when missing.</param>
     /// <param name="name">What messages call it.</param>
+    /// <param name="readOnly">Whether the file must exist and stays as it is.</param>
     /// <exception cref="DbSyncException">DBS4003 SQLite too old, DBS4004 the file can't be opened.</exception>
-    public SqliteDatabase(string path, string name)
+    public SqliteDatabase(string path, string name, bool readOnly = false)
     {
         _name = name;
         SQLitePCL.Batteries_V2.Init();
@@ -26,7 +27,8 @@ internal sealed unsafe class SqliteDatabase : IDisposable
                 ErrorCodes.SqliteTooOld,
                 $"SQLite {SqliteApi.VersionNumber()} can lose commits while its log is copied back.",
                 "Reference SQLitePCLRaw.bundle_e_sqlite3 3.0.5 or newer.");
-        var flags = SqliteApi.OpenReadWrite | SqliteApi.OpenCreate | SqliteApi.OpenNoMutex | SqliteApi.OpenExtendedResultCodes;
+        var access = readOnly ? SqliteApi.OpenReadOnly : SqliteApi.OpenReadWrite | SqliteApi.OpenCreate;
+        var flags = access | SqliteApi.OpenNoMutex | SqliteApi.OpenExtendedResultCodes;
         Check(SqliteApi.Open(path, out _handle, flags, 0));
         Check(SqliteApi.BusyTimeout(_handle, 10_000));
         _self = GCHandle.Alloc(this, GCHandleType.Weak);

@@ -3,8 +3,10 @@ using System.Text;
 namespace DbSync.Sqlite;
 
 /// <summary>A prepared statement. Values are bound from where they lie; they must stay there until <see cref="Run"/> or the last step.</summary>
-internal sealed unsafe class SqliteStatement(SqliteDatabase database, nint handle) : IDisposable
+internal sealed unsafe class SqliteStatement(SqliteDatabase database, nint prepared) : IDisposable
 {
+    private nint _handle = prepared;
+
     private const nint Static = 0; // SQLITE_STATIC: the memory outlives the statement's run
     private const nint Transient = -1; // SQLITE_TRANSIENT: SQLite copies
 
@@ -13,19 +15,19 @@ internal sealed unsafe class SqliteStatement(SqliteDatabase database, nint handl
         switch (cell.Kind)
         {
             case CellKind.Null:
-                _ = SqliteApi.BindNull(handle, index);
+                _ = SqliteApi.BindNull(_handle, index);
                 return;
             case CellKind.Integer:
-                _ = SqliteApi.BindInteger(handle, index, cell.Integer);
+                _ = SqliteApi.BindInteger(_handle, index, cell.Integer);
                 return;
             case CellKind.Real:
-                _ = SqliteApi.BindReal(handle, index, cell.Real);
+                _ = SqliteApi.BindReal(_handle, index, cell.Real);
                 return;
             case CellKind.Text:
-                fixed (byte* pointer = &NotNull(cell.Bytes)) database.Check(SqliteApi.BindText(handle, index, pointer, cell.Bytes.Length, Static));
+                fixed (byte* pointer = &NotNull(cell.Bytes)) database.Check(SqliteApi.BindText(_handle, index, pointer, cell.Bytes.Length, Static));
                 return;
             case CellKind.Blob:
-                fixed (byte* pointer = &NotNull(cell.Bytes)) database.Check(SqliteApi.BindBlob(handle, index, pointer, cell.Bytes.Length, Static));
+                fixed (byte* pointer = &NotNull(cell.Bytes)) database.Check(SqliteApi.BindBlob(_handle, index, pointer, cell.Bytes.Length, Static));
                 return;
             default:
                 throw new InvalidOperationException("A cell without a value can't be bound.");
@@ -34,7 +36,7 @@ internal sealed unsafe class SqliteStatement(SqliteDatabase database, nint handl
 
     public SqliteStatement Bind(int index, long value)
     {
-        _ = SqliteApi.BindInteger(handle, index, value);
+        _ = SqliteApi.BindInteger(_handle, index, value);
         return this;
     }
 
@@ -42,36 +44,36 @@ internal sealed unsafe class SqliteStatement(SqliteDatabase database, nint handl
     {
         if (value is null)
         {
-            _ = SqliteApi.BindNull(handle, index);
+            _ = SqliteApi.BindNull(_handle, index);
             return this;
         }
         var utf8 = Encoding.UTF8.GetBytes(value);
-        fixed (byte* pointer = &NotNull(utf8)) database.Check(SqliteApi.BindText(handle, index, pointer, utf8.Length, Transient));
+        fixed (byte* pointer = &NotNull(utf8)) database.Check(SqliteApi.BindText(_handle, index, pointer, utf8.Length, Transient));
         return this;
     }
 
     public SqliteStatement Bind(int index, byte[]? value)
     {
-        if (value is null) _ = SqliteApi.BindNull(handle, index);
+        if (value is null) _ = SqliteApi.BindNull(_handle, index);
         else
-            fixed (byte* pointer = &NotNull(value)) database.Check(SqliteApi.BindBlob(handle, index, pointer, value.Length, Transient));
+            fixed (byte* pointer = &NotNull(value)) database.Check(SqliteApi.BindBlob(_handle, index, pointer, value.Length, Transient));
         return this;
     }
 
     /// <summary>Runs to the end and makes ready for the next run.</summary>
     public void Run()
     {
-        var result = SqliteApi.Step(handle);
+        var result = SqliteApi.Step(_handle);
         if (result == SqliteApi.Row) result = SqliteApi.Done;
-        _ = SqliteApi.Reset(handle);
+        _ = SqliteApi.Reset(_handle);
         if (result != SqliteApi.Done) throw database.Failure(result);
     }
 
     /// <summary>Runs to the end; false when a constraint was violated.</summary>
     public bool TryRun()
     {
-        var result = SqliteApi.Step(handle);
-        _ = SqliteApi.Reset(handle);
+        var result = SqliteApi.Step(_handle);
+        _ = SqliteApi.Reset(_handle);
         if (result == SqliteApi.Done) return true;
         if ((result & 0xFF) == SqliteApi.Constraint) return false;
         throw database.Failure(result);
@@ -80,39 +82,39 @@ internal sealed unsafe class SqliteStatement(SqliteDatabase database, nint handl
     /// <summary>Goes to the next row; at the end it makes ready for the next run and returns false.</summary>
     public bool Step()
     {
-        var result = SqliteApi.Step(handle);
+        var result = SqliteApi.Step(_handle);
         if (result == SqliteApi.Row) return true;
-        _ = SqliteApi.Reset(handle);
+        _ = SqliteApi.Reset(_handle);
         if (result != SqliteApi.Done) throw database.Failure(result);
         return false;
     }
 
-    public void Reset() => _ = SqliteApi.Reset(handle);
+    public void Reset() => _ = SqliteApi.Reset(_handle);
 
-    public int ColumnCount => SqliteApi.ColumnCount(handle);
+    public int ColumnCount => SqliteApi.ColumnCount(_handle);
 
-    public bool IsNull(int column) => SqliteApi.ColumnType(handle, column) == 5;
+    public bool IsNull(int column) => SqliteApi.ColumnType(_handle, column) == 5;
 
-    public long Integer(int column) => SqliteApi.ColumnInteger(handle, column);
+    public long Integer(int column) => SqliteApi.ColumnInteger(_handle, column);
 
     public string Text(int column) => Encoding.UTF8.GetString(Bytes(column));
 
     public ReadOnlySpan<byte> Bytes(int column)
     {
-        var pointer = SqliteApi.ColumnBlob(handle, column);
-        return new ReadOnlySpan<byte>(pointer, SqliteApi.ColumnBytes(handle, column));
+        var pointer = SqliteApi.ColumnBlob(_handle, column);
+        return new ReadOnlySpan<byte>(pointer, SqliteApi.ColumnBytes(_handle, column));
     }
 
     /// <summary>Appends a column of the current row as a cell.</summary>
     public void AppendCell(int column, ChangeBuffer target)
     {
-        switch (SqliteApi.ColumnType(handle, column))
+        switch (SqliteApi.ColumnType(_handle, column))
         {
             case 1:
-                target.WriteInteger(SqliteApi.ColumnInteger(handle, column));
+                target.WriteInteger(SqliteApi.ColumnInteger(_handle, column));
                 return;
             case 2:
-                target.WriteReal(SqliteApi.ColumnReal(handle, column));
+                target.WriteReal(SqliteApi.ColumnReal(_handle, column));
                 return;
             case 3:
                 target.WriteText(Bytes(column));
@@ -126,7 +128,11 @@ internal sealed unsafe class SqliteStatement(SqliteDatabase database, nint handl
         }
     }
 
-    public void Dispose() => _ = SqliteApi.Finalize(handle);
+    public void Dispose()
+    {
+        _ = SqliteApi.Finalize(_handle); // of null it is harmless
+        _handle = 0;
+    }
 
     /// <summary>A null pointer would bind NULL: an empty value still needs an address.</summary>
     private static ref readonly byte NotNull(ReadOnlySpan<byte> bytes) =>

@@ -24,7 +24,7 @@ internal static class ReplicaTable
         for (var i = 0; i < table.Columns.Length; i++)
         {
             var column = table.Columns[i];
-            sql.Append(i == 0 ? "\n    " : ",\n    ").Append(SqlName.Quote(column.Name)).Append(' ').Append(column.Storage.ToString().ToUpperInvariant());
+            sql.Append(i == 0 ? "\n    " : ",\n    ").Append(SqlName.Quote(column.Name)).Append(TypeOf(column));
             if (column.Collation is not null) sql.Append(" COLLATE ").Append(SqlName.Quote(column.Collation));
             if (integerKey && i == table.Key[0]) sql.Append(" PRIMARY KEY");
         }
@@ -32,6 +32,15 @@ internal static class ReplicaTable
             sql.Append(",\n    PRIMARY KEY (").Append(SqlName.List(table.Key.Select(k => table.Columns[k].Name))).Append(')');
         return sql.Append(table.HasKey && !integerKey ? "\n) WITHOUT ROWID" : "\n)").ToString();
     }
+
+    /// <summary>Floats are declared without a type: under REAL affinity SQLite stores -0.0 as the integer 0 and loses the sign.</summary>
+    private static string TypeOf(ColumnSchema column) => column.Storage switch
+    {
+        StorageClass.Integer => " INTEGER",
+        StorageClass.Text => " TEXT",
+        StorageClass.Blob => " BLOB",
+        _ => "",
+    };
 
     public static IEnumerable<string> CreateIndexSql(TableSchema table)
     {

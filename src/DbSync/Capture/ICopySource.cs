@@ -41,6 +41,9 @@ internal sealed class ChunkRows
 
     public long Count { get; set; }
 
+    /// <summary>Ordinals of columns with a value that was kept as PostgreSQL's text.</summary>
+    public HashSet<int> KeptAsText { get; } = [];
+
     /// <summary>The buffer that takes the next row.</summary>
     public ChangeBuffer Current()
     {

@@ -21,6 +21,8 @@ internal static class ErrorCodes
     public const string MissingPrivilege = "DBS2006";
     public const string NameCollision = "DBS2007";
     public const string AuthenticationFailed = "DBS2008";
+    public const string TableNotPublishable = "DBS2009";
+    public const string NodeExists = "DBS2010";
 
     public const string MalformedStream = "DBS3001";
     public const string SlotMissing = "DBS3002";
@@ -41,6 +43,12 @@ internal static class ErrorCodes
     public const string OutOfOrder = "DBS5002";
     public const string SchemaChanged = "DBS5003";
     public const string VerifyTimedOut = "DBS5004";
+    public const string NotLive = "DBS5005";
+
+    public const string HashMismatch = "DBS5101";
+    public const string UnsupportedShardKey = "DBS5102";
+    public const string NullShardKey = "DBS5103";
+    public const string ImpossiblePlacement = "DBS5104";
 
     public const string LockLost = "DBS6001";
     public const string LockWaitTimeout = "DBS6002";

@@ -43,7 +43,9 @@ internal sealed record TableSchema(
     public const string ControlSchemaName = "dbsync";
 
     /// <summary>The table's name in a shard file: <c>schema.table</c> as one identifier, <c>public</c> left out.</summary>
-    public string ReplicaName { get; } = Schema == "public" ? Name : $"{Schema}.{Name}";
+    public string ReplicaName { get; } = ReplicaNameOf(Schema, Name);
+
+    public static string ReplicaNameOf(string schema, string name) => schema == "public" ? name : $"{schema}.{name}";
 
     public bool HasKey => !Key.IsEmpty;
 

@@ -40,7 +40,7 @@ internal sealed class ShardWorker : IDisposable
         Queue = new ShardQueue(options.QueueBytesMax, options.QueuePartsMax);
         Applier = new ChangeApplier(store) { WaitForChunk = WaitForChunk };
         _next = store.Position;
-        _applied = _durable = store.Position.Value;
+        _applied = store.Position.Value; // but not known to be durable: the process may have died before it was synced
         _barrierAt = time.GetTimestamp();
         _thread = new Thread(Run) { IsBackground = true, Name = $"dbsync shard {store.Id}" };
     }
@@ -228,6 +228,7 @@ internal sealed class ShardWorker : IDisposable
     {
         EnsureOpen();
         Applier.Apply(part);
+        foreach (var (table, column) in part.KeptAsText) _store.MarkPrimaryOnly(table, column);
         _batchChanges += part.ChangeCount;
         ChangesApplied += part.ChangeCount;
         if (!part.Ends) return;

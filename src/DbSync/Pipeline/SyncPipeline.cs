@@ -45,6 +45,7 @@ internal sealed partial class SyncPipeline(
         _ = workers.ContinueWith(_ => stop.CancelAsync(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
         var delay = options.ReconnectDelay;
         var started = time.GetTimestamp();
+        var streamed = false;
         try
         {
             while (!stop.IsCancellationRequested)
@@ -52,11 +53,11 @@ internal sealed partial class SyncPipeline(
                 try
                 {
                     using var stream = await source.OpenAsync(Applied, stop.Token);
-                    (State, LastError, delay) = (PipelineState.Streaming, null, options.ReconnectDelay);
+                    (State, LastError, delay, streamed) = (PipelineState.Streaming, null, options.ReconnectDelay, true);
                     LogStreaming(Applied);
                     await FollowAsync(stream, stop.Token);
                 }
-                catch (DbSyncException exception) when (IsPassing(exception, started))
+                catch (DbSyncException exception) when (IsPassing(exception, streamed, started))
                 {
                     (State, LastError) = (PipelineState.Connecting, exception);
                     LogLost(exception.Message, delay);
@@ -132,12 +133,14 @@ internal sealed partial class SyncPipeline(
         }
     }
 
-    /// <summary>What trying again can mend; a slot in use only for a while after the start, since the user may be the node's own past life.</summary>
-    private bool IsPassing(DbSyncException exception, long started) => exception.Code switch
+    /// <summary>
+    /// What trying again can mend. A slot that is in use is waited for when this node had it before; at the start only for a while, since its
+    /// user may be this node's own past life or may be somebody else.
+    /// </summary>
+    private bool IsPassing(DbSyncException exception, bool streamed, long started) => exception.Code switch
     {
-        ErrorCodes.PrimaryUnreachable => true,
-        ErrorCodes.SlotInUse => Reconnects > 100 || Applied > Lsn.Zero && State == PipelineState.Streaming
-            || time.GetElapsedTime(started) < options.SlotWaitMax,
+        ErrorCodes.PrimaryUnreachable or ErrorCodes.MalformedStream => true,
+        ErrorCodes.SlotInUse => streamed || time.GetElapsedTime(started) < options.SlotWaitMax,
         _ => false,
     };
 

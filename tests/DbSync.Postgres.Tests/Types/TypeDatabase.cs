@@ -27,13 +27,16 @@ public sealed class TypeDatabase(PostgresFixture postgres) : IAsyncLifetime
 
     internal NpgsqlConnection Connection => _connection ?? throw new InvalidOperationException("The fixture has not started.");
 
+    internal string ConnectionString { get; private set; } = "";
+
     internal TypeCatalog Catalog { get; } = new();
 
     public async ValueTask InitializeAsync()
     {
         var settings = new NpgsqlConnectionStringBuilder(await postgres.CreateDatabaseAsync()) { Pooling = false };
         SessionSettings.Pin(settings);
-        _connection = new NpgsqlConnection(settings.ConnectionString);
+        ConnectionString = settings.ConnectionString;
+        _connection = new NpgsqlConnection(ConnectionString);
         await _connection.OpenAsync();
         await ExecuteAsync(SetupSql);
         await _connection.ReloadTypesAsync();

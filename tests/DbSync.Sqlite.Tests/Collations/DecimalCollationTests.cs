@@ -18,8 +18,8 @@ public class DecimalCollationTests
     public void Numbers_sort_by_value_with_infinities_and_NaN_where_PostgreSQL_puts_them()
     {
         for (var i = 0; i < Ascending.Length; i++)
-        for (var j = 0; j < Ascending.Length; j++)
-            Math.Sign(Compare(Ascending[i], Ascending[j])).ShouldBe(i.CompareTo(j), $"{Ascending[i]} and {Ascending[j]}");
+            for (var j = 0; j < Ascending.Length; j++)
+                Math.Sign(Compare(Ascending[i], Ascending[j])).ShouldBe(i.CompareTo(j), $"{Ascending[i]} and {Ascending[j]}");
     }
 
     [Theory]

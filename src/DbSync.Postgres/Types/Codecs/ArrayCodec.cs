@@ -24,7 +24,7 @@ internal sealed class ArrayCodec(TypeCodec element) : TypeCodec(StorageClass.Tex
         var representable = true;
         scratch.Result.Write("["u8);
         var reader = new ArrayTextReader(wire, scratch.Unescaped);
-        for (var first = true; representable && reader.Read(); first = false)
+        for (var first = true; reader.Read(); first = false)
         {
             if (!first) scratch.Result.Write(","u8);
             if (reader.IsNull)
@@ -33,7 +33,8 @@ internal sealed class ArrayCodec(TypeCodec element) : TypeCodec(StorageClass.Tex
                 continue;
             }
             scratch.Element.Clear();
-            representable = element.DecodeText(reader.Element, scratch.Element) && TryWriteJson(scratch.ElementCell, scratch.Result);
+            // The rest is read even when the text will be kept: malformed bytes must not get into a shard.
+            representable &= element.DecodeText(reader.Element, scratch.Element) && TryWriteJson(scratch.ElementCell, scratch.Result);
         }
         scratch.Result.Write("]"u8);
         target.WriteText(representable ? scratch.Result.WrittenSpan : wire);

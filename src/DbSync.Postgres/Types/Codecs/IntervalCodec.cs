@@ -81,6 +81,7 @@ internal sealed class IntervalCodec() : TypeCodec(StorageClass.Integer)
     }
 
     /// <summary>PostgreSQL's text under IntervalStyle=postgres: a unit after a negative one shows its plus sign.</summary>
+    /// <remarks>The two infinities are PostgreSQL 17's; before, the same bytes were the longest span of all, which nobody stores.</remarks>
     private static int Write(Span<byte> text, int months, int days, long microseconds)
     {
         switch (months, days, microseconds)

@@ -54,7 +54,9 @@ internal sealed class NumericCodec() : TypeCodec(StorageClass.Text, CollationNam
         return TryFit(digits, out var fits) && fits;
     }
 
-    /// <summary>Prints base-10000 groups as PostgreSQL's get_str_from_var does: missing groups are zeros, the scale cuts or fills.</summary>
+    /// <summary>
+    /// Prints base-10000 groups as PostgreSQL's get_str_from_var does: missing groups are zeros, the scale cuts or fills.
+    /// </summary>
     private static int Write(ReadOnlySpan<byte> wire, int groups, int weight, bool negative, int scale, Span<byte> text)
     {
         var length = 0;
@@ -79,13 +81,17 @@ internal sealed class NumericCodec() : TypeCodec(StorageClass.Text, CollationNam
 
     private static int WriteGroup(Span<byte> text, int length, int group, bool skipZeros)
     {
-        var high = group / 100;
-        Span<byte> digits = stackalloc byte[DigitsPerGroup];
-        PostgresClock.WriteTwoDigits(digits, 0, high);
-        PostgresClock.WriteTwoDigits(digits, 2, group - high * 100);
-        var shown = skipZeros ? digits.TrimStart((byte)'0') : digits;
-        shown.CopyTo(text[length..]);
-        return length + shown.Length;
+        if (skipZeros && group < 1000)
+        {
+            if (group == 0) return length;
+            if (group >= 100) text[length++] = (byte)('0' + group / 100);
+            if (group >= 10) text[length++] = (byte)('0' + group / 10 % 10);
+            text[length++] = (byte)('0' + group % 10);
+            return length;
+        }
+        PostgresClock.WriteTwoDigits(text, length, group / 100);
+        PostgresClock.WriteTwoDigits(text, length + 2, group % 100);
+        return length + DigitsPerGroup;
     }
 
     /// <summary>False unless the text is digits with at most one point between; then, whether a decimal holds it with its scale.</summary>

@@ -53,7 +53,9 @@ internal static class PostgresClock
         return length + 6;
     }
 
-    /// <summary>Writes <c>HH:mm:ss</c> and, if there are any, the microseconds as exactly so many digits or without trailing zeros.</summary>
+    /// <summary>
+    /// Writes <c>HH:mm:ss</c> and, if there are any, the microseconds: as exactly seven decimals, or without trailing zeros.
+    /// </summary>
     public static int WriteTime(Span<byte> target, long microsecondsOfDay, bool sevenDigits)
     {
         var seconds = (int)(microsecondsOfDay / 1_000_000);

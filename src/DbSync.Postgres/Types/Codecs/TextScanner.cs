@@ -44,7 +44,8 @@ internal ref struct TextScanner(ReadOnlySpan<byte> text)
     }
 
     /// <summary><c>-MM-dd</c> after a year.</summary>
-    public bool MonthAndDay() => Skip('-') && TwoDigits(12, out var month) && month > 0 && Skip('-') && TwoDigits(31, out var day) && day > 0;
+    public bool MonthAndDay() =>
+        Skip('-') && TwoDigits(12, out var month) && month > 0 && Skip('-') && TwoDigits(31, out var day) && day > 0;
 
     /// <summary><c>:mm:ss</c> and up to six decimals, in microseconds.</summary>
     public bool MinutesAndSeconds(out long microseconds)

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Text.Json;
 
 namespace DbSync.Postgres.Types.Codecs;
 
@@ -37,7 +38,7 @@ internal sealed class TimeCodec() : TypeCodec(StorageClass.Text)
         target.Write("\""u8);
     }
 
-    public override void ReadJson(ref System.Text.Json.Utf8JsonReader reader, ChangeBuffer target)
+    public override void ReadJson(ref Utf8JsonReader reader, ChangeBuffer target)
     {
         var text = reader.ValueSpan;
         target.WriteText(text.EndsWith(".0000000"u8) ? text[..^8] : text);
@@ -53,7 +54,8 @@ internal sealed class TimeCodec() : TypeCodec(StorageClass.Text)
 }
 
 /// <summary>
-/// timetz: PostgreSQL's text. What a DateTimeOffset hasn't (24:00:00, an offset with seconds or beyond 14 hours) makes the column *primary only*.
+/// timetz: PostgreSQL's text. What a DateTimeOffset hasn't (24:00:00, an offset with seconds or beyond 14 hours) makes the column
+/// *primary only*.
 /// </summary>
 internal sealed class TimeWithZoneCodec() : TypeCodec(StorageClass.Text)
 {

@@ -5,8 +5,8 @@ using System.Buffers.Text;
 namespace DbSync.Postgres.Types.Codecs;
 
 /// <summary>
-/// oid, xid, cid and xid8. An xid8 above the largest long is stored in two's complement, as EF binds a ulong; it then sorts wrongly, and its
-/// digits can't be kept as text because INTEGER affinity would turn them into a rounded real.
+/// oid, xid, cid and xid8. An xid8 above the largest long is stored in two's complement, as EF binds a ulong; it then sorts wrongly,
+/// and its digits can't be kept as text because INTEGER affinity would turn them into a rounded real.
 /// </summary>
 internal sealed class UnsignedCodec(string type, int sizeBytes) : TypeCodec(StorageClass.Integer)
 {

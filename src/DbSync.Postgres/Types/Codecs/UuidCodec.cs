@@ -1,3 +1,6 @@
+using System.Buffers;
+using System.Text;
+
 namespace DbSync.Postgres.Types.Codecs;
 
 /// <summary>uuid: upper case with hyphens, which EF binds and which sorts as PostgreSQL sorts.</summary>
@@ -5,19 +8,20 @@ internal sealed class UuidCodec() : TypeCodec(StorageClass.Text)
 {
     private const int TextBytes = 36;
 
+    private static readonly SearchValues<byte> Characters = SearchValues.Create("0123456789ABCDEF-"u8);
+
     public override bool HasBinary => true;
 
     public override bool DecodeText(ReadOnlySpan<byte> wire, ChangeBuffer target)
     {
         MalformedValue.ThrowUnless(wire.Length == TextBytes, "uuid", wire);
         var text = target.BeginCell(CellKind.Text, TextBytes);
-        for (var i = 0; i < TextBytes; i++)
-        {
-            var c = wire[i];
-            var fits = i is 8 or 13 or 18 or 23 ? c == '-' : char.IsAsciiHexDigit((char)c);
-            MalformedValue.ThrowUnless(fits, "uuid", wire);
-            text[i] = c >= 'a' ? (byte)(c - 32) : c;
-        }
+        Ascii.ToUpper(wire, text, out var written);
+        var wellFormed = written == TextBytes
+            && text[8] == '-' && text[13] == '-' && text[18] == '-' && text[23] == '-'
+            && text.Count((byte)'-') == 4
+            && !text.ContainsAnyExcept(Characters);
+        MalformedValue.ThrowUnless(wellFormed, "uuid", wire);
         target.EndCell(TextBytes);
         return true;
     }

@@ -1,0 +1,139 @@
+using DbSync.Postgres;
+using DbSync.Sqlite;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+
+namespace DbSync.Testing;
+
+/// <summary>
+/// A node that runs in the test's own process, on a database of its own: publication, slot and data directory are made here, and go at
+/// the end.
+/// </summary>
+public sealed class NodeUnderTest : IAsyncDisposable
+{
+    private const string Publication = "dbsync_main";
+    private static int made;
+    private readonly TemporaryDirectory _directory = new();
+    private CancellationTokenSource? _stop;
+    private Task? _running;
+
+    private NodeUnderTest(string connectionString, int shards)
+    {
+        ConnectionString = connectionString;
+        Slot = $"dbsync_test_{Environment.ProcessId}_{Interlocked.Increment(ref made)}";
+        Shards = shards;
+    }
+
+    public string ConnectionString { get; }
+
+    public string Slot { get; }
+
+    public string DataPath => _directory.Path;
+
+    internal SyncNode Node { get; private set; } = null!;
+
+    internal NodeOptions Options { get; set; } = new();
+
+    private int Shards { get; }
+
+    /// <summary>Runs <paramref name="schemaSql"/>, publishes <paramref name="tables"/> and prepares a node; it does not run yet.</summary>
+    public static async Task<NodeUnderTest> CreateAsync(string connectionString, string schemaSql, string tables, CancellationToken cancellationToken, int shards = 1)
+    {
+        var node = new NodeUnderTest(connectionString, shards);
+        await node.ExecuteAsync(schemaSql);
+        var options = node.PrimaryOptions(Lsn.Zero);
+        await using var primary = new Primary(options.ConnectionString);
+        await new ControlSchema(primary).UpgradeAsync(cancellationToken);
+        await node.ExecuteAsync($"CREATE PUBLICATION {Publication} FOR TABLE {tables}, dbsync.heartbeat, dbsync.verification WITH (publish_via_partition_root = true)");
+        var start = await new ReplicationSlot(primary, node.Slot).CreateAsync(cancellationToken);
+        node.Start = start;
+        return node;
+    }
+
+    private Lsn Start { get; set; }
+
+    /// <summary>Starts the node.</summary>
+    public void Run()
+    {
+        var shards = Enumerable.Range(0, Shards).Select(i => new NodeFile.Shard($"s{i}", NodeFile.FileNameOf($"s{i}", 1))).ToList();
+        var identity = new NodeFile("main", "test", Slot, Publication, "", "", shards);
+        var options = PrimaryOptions(Start);
+        var source = new PostgresSource(options, TimeProvider.System);
+        var directory = DataDirectory.Lock(DataPath);
+        Node = new SyncNode(
+            directory, identity, source, source, new ReplicaStore(DataPath, identity), new ControlPlane(source.Primary, Slot, TimeProvider.System),
+            Options, TimeProvider.System, NullLoggerFactory.Instance);
+        _stop = new CancellationTokenSource();
+        _running = RunAsync(Node, directory, _stop.Token);
+    }
+
+    /// <summary>Stops the node; throws what ended it.</summary>
+    public async Task StopAsync()
+    {
+        if (_running is null) return;
+        await _stop!.CancelAsync();
+        var running = _running;
+        _running = null;
+        await running;
+        _stop.Dispose();
+    }
+
+    /// <summary>Waits until every table is readable and the primary's present position is visible here.</summary>
+    public async Task CatchUpAsync(TimeSpan? timeout = null)
+    {
+        var target = Lsn.Parse((string)(await ScalarAsync("SELECT pg_current_wal_insert_lsn()::text"))!);
+        await UntilAsync(status => !status.Copying && Lsn.Parse(status.AppliedLsn) >= target, timeout);
+    }
+
+    /// <summary>Waits until the node's status is so; throws what ended the node, if it ended.</summary>
+    internal Task UntilAsync(Func<LiveStatus, bool> condition, TimeSpan? timeout = null) => Eventually.Async(
+        async _ =>
+        {
+            if (_running!.IsCompleted) await _running;
+            return Node.Status();
+        },
+        condition,
+        timeout ?? TimeSpan.FromSeconds(60));
+
+    public async Task ExecuteAsync(string sql)
+    {
+        await using var connection = new NpgsqlConnection(ConnectionString);
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 300 };
+        await command.ExecuteNonQueryAsync();
+    }
+
+    public async Task<object?> ScalarAsync(string sql)
+    {
+        await using var connection = new NpgsqlConnection(ConnectionString);
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, connection);
+        return await command.ExecuteScalarAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_running is not null)
+        {
+            await _stop!.CancelAsync();
+            await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+        _directory.Dispose();
+    }
+
+    private static async Task RunAsync(SyncNode node, DataDirectory directory, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Task.Run(() => node.RunAsync(cancellationToken), CancellationToken.None);
+        }
+        finally
+        {
+            await node.DisposeAsync();
+            directory.Dispose();
+        }
+    }
+
+    private PrimaryOptions PrimaryOptions(Lsn start) =>
+        new() { ConnectionString = ConnectionString, Publication = Publication, Slot = Slot, StartPosition = start };
+}
