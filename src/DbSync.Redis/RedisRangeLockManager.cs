@@ -28,7 +28,6 @@ public sealed class RedisRangeLockManager : IRangeLockManager
     private readonly LeaseChecks _checks;
     private readonly LeaseKeeper _keeper;
     private readonly LockMessages _messages;
-    private readonly CancellationTokenSource _disposed = new();
     private int _disposing;
 
     /// <summary>Creates a manager; nothing is sent before the first lock is asked for.</summary>
@@ -91,7 +90,6 @@ public sealed class RedisRangeLockManager : IRangeLockManager
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _disposing, 1) == 1) return;
-        await _disposed.CancelAsync();
         var leases = _keeper.Leases.ToArray();
         _keeper.Dispose();
         foreach (var lease in leases) lease.TryEnd(WaitEnd.Disposed);
@@ -146,41 +144,34 @@ public sealed class RedisRangeLockManager : IRangeLockManager
     {
         LockMetrics.Asked(wanted.Mode);
         var patience = wanted.Timeout ?? _options.OperationTimeout;
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _disposed.Token);
-        try
+        while (true)
         {
-            while (true)
+            var left = patience - _time.GetElapsedTime(wanted.Asked);
+            try
             {
                 ObjectDisposedException.ThrowIf(_disposing == 1, this);
-                var left = patience - _time.GetElapsedTime(wanted.Asked);
-                try
+                var lease = await LeaseFor(wanted.Resource, cancellationToken);
+                ObjectDisposedException.ThrowIf(_disposing == 1, this); // a lease kept before this check is ended by disposing
+                if (lease.TryAdd(wanted.Owner, wanted.Mode, wanted.Ranges, wanted.Asked) is not { } request) continue;
+                switch (await Ask(request, wanted, left, cancellationToken))
                 {
-                    var lease = await LeaseFor(wanted.Resource, stop.Token);
-                    if (lease.TryAdd(wanted.Owner, wanted.Mode, wanted.Ranges, wanted.Asked) is not { } request) continue;
-                    switch (await Ask(request, wanted, left, stop.Token))
-                    {
-                        case WaitEnd.Granted:
-                            return new RedisRangeLock(this, request);
-                        case WaitEnd.Revoked:
-                            LockMetrics.Refused(wanted.Mode, "revoked");
-                            throw new RangeLockLostException(wanted.Resource);
-                        case WaitEnd.Deadlock:
-                            LockMetrics.Refused(wanted.Mode, "deadlock");
-                            throw new RangeLockDeadlockException(wanted.Resource);
-                        case null:
-                            LockMetrics.Refused(wanted.Mode, wanted.Timeout is null ? "busy" : "timeout");
-                            return null;
-                    }
-                }
-                catch (DbSyncException failure) when (RedisFailures.IsTransient(failure) && left > Backoff)
-                {
-                    await Task.Delay(Backoff, _time, stop.Token);
+                    case WaitEnd.Granted:
+                        return new RedisRangeLock(this, request);
+                    case WaitEnd.Revoked:
+                        LockMetrics.Refused(wanted.Mode, "revoked");
+                        throw new RangeLockLostException(wanted.Resource);
+                    case WaitEnd.Deadlock:
+                        LockMetrics.Refused(wanted.Mode, "deadlock");
+                        throw new RangeLockDeadlockException(wanted.Resource);
+                    case null:
+                        LockMetrics.Refused(wanted.Mode, wanted.Timeout is null ? "busy" : "timeout");
+                        return null;
                 }
             }
-        }
-        catch (OperationCanceledException cancelled) when (!cancellationToken.IsCancellationRequested && _disposing == 1)
-        {
-            throw new ObjectDisposedException("The lock manager was disposed under a wait.", cancelled);
+            catch (DbSyncException failure) when (RedisFailures.IsTransient(failure) && left > Backoff)
+            {
+                await Task.Delay(Backoff, _time, cancellationToken);
+            }
         }
     }
 

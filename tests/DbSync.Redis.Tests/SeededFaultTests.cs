@@ -15,10 +15,10 @@ public sealed class SeededFaultTests
 
     public static TheoryData<string, string, string> Faults => new()
     {
-        { "waiters are ignored", "if waiting > 0 then", "if false then" },
-        { "readers ignore waiting writers", "blocked = blocked + overlaps(p .. 'wx', lo, hi)", "blocked = blocked" },
-        { "writers ignore readers", "if mode == 'x' then blocked = blocked + overlaps(p .. 'r', lo, hi) end", "" },
-        { "writers ignore waiting readers", "if mode == 'x' then blocked = blocked + overlaps(p .. 'wr', lo, hi) end", "" },
+        { "waiters are ignored", "if n[3] > 0 then", "if false then" },
+        { "readers ignore waiting writers", "count = count + overlaps(p .. 'wx', lo, hi)", "" },
+        { "writers ignore readers", "if n[2] > 0 and mode == 'x' then count = count + overlaps(p .. 'r', lo, hi) end", "" },
+        { "writers ignore waiting readers", "if mode == 'x' then count = count + overlaps(p .. 'wr', lo, hi) end", "" },
         { "who gives up frees those before it too", "if ticket > after then", "if true then" },
         { "who gives up frees nobody", "relax(base, p, now, record, stood_before(record[MODE]), -1, record[TICKET])", "" },
         { "touching ranges conflict", "overlaps(set, lo, hi)\n    return call('ZLEXCOUNT', set, '[L', '(L' .. hi)", "overlaps(set, lo, hi)\n    return call('ZLEXCOUNT', set, '[L', '[L' .. hi .. TAIL)" },

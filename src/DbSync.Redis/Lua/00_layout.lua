@@ -15,7 +15,7 @@
 -- many ranges that are. Who leaves lowers the counts of those it stood before; who reaches zero is granted inside the same call.
 --
 -- KEYS of a resource, all under one hash tag, derived from KEYS[1] = <prefix>:{<resource>}
---     :m              hash   epoch, guard, name, seq (last token), ticket (last waiter), nh, nw (ranges held, waiting)
+--     :m              hash   epoch, guard, name, seq (last token), ticket (last waiter), nx, nr, nw (ranges held exclusive, held shared, waiting)
 --     :<epoch>:x :r   zset   ranges held exclusive, shared
 --     :<epoch>:wx :wr zset   ranges waited for exclusive, shared
 --     :<epoch>:l      zset   leases by expiry in ms; score 0 = dead, its records are being removed

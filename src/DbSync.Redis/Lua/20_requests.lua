@@ -68,7 +68,7 @@ local function relax(base, p, now, record, sets, change, after)
         call('HDEL', p .. 'c', ticket)
         call('ZREM', p .. 'o', waiter[OWNER] .. '/' .. id)
         call('HINCRBY', base .. ':m', 'nw', -ranges_of(waiter))
-        call('HINCRBY', base .. ':m', 'nh', ranges_of(waiter))
+        call('HINCRBY', base .. ':m', 'n' .. waiter[MODE], ranges_of(waiter))
         waiter[STATE], waiter[SINCE] = HELD, now
         waiter[SEQ] = call('HINCRBY', base .. ':m', 'seq', 1)
         store(p, lease, request, waiter)
@@ -84,14 +84,14 @@ end
 
 -- Takes a request out, whatever it was doing, and hands on what it held. A holder stands before all waiters it conflicts with (earlier
 -- ones too, if it was upgraded), a waiter only before later ones.
-local function drop(base, p, now, lease, request, record)
+local function drop(base, p, now, lease, request, record, nobody_waits)
     local id = lease .. '/' .. request
     local list, count = all_members(record, id), ranges_of(record)
     call('HDEL', p .. 's:' .. lease, request)
     if record[STATE] == HELD then
         call('ZREM', p .. record[MODE], unpack(list))
-        call('HINCRBY', base .. ':m', 'nh', -count)
-        if tonumber(call('HGET', base .. ':m', 'nw')) > 0 then
+        call('HINCRBY', base .. ':m', 'n' .. record[MODE], -count)
+        if not nobody_waits and call('HGET', base .. ':m', 'nw') ~= '0' then
             relax(base, p, now, record, stood_before(record[MODE]), -1, -1)
         end
     else

@@ -11,11 +11,13 @@ end
 
 local function reap(base, p, now)
     local over = call('ZRANGE', p .. 'l', '-inf', now, 'BYSCORE', 'LIMIT', 0, 1)
-    if over[1] then bury(base, p, now, over[1], REAP_MAX) end
+    if not over[1] then return false end
+    bury(base, p, now, over[1], REAP_MAX)
+    return true
 end
 
--- Every call begins here: right server, right epoch, time read, one dead lease looked after. Returns the answer that ends the call,
--- or nil, the prefix, the time, and the number of waiting ranges.
+-- Every call but the two most frequent ones begins here: right server, right epoch, time read, one dead lease looked after. Returns the
+-- answer that ends the call, or nil, the prefix, the time, and the number of waiting ranges.
 local function enter(base, epoch)
     awake()
     local meta = call('HMGET', base .. ':m', 'epoch', 'guard', 'nw')

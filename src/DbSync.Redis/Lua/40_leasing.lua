@@ -35,7 +35,7 @@ local function install(keys, args)
         tell(base, lease, 'E ' .. lease .. ' ' .. epoch)
     end
     call('UNLINK', base .. ':m', old .. 'x', old .. 'r', old .. 'wx', old .. 'wr', old .. 'l', old .. 'c', old .. 'o')
-    call('HSET', base .. ':m', 'epoch', epoch, 'guard', guard(), 'name', args[2], 'seq', 0, 'ticket', 0, 'nh', 0, 'nw', 0)
+    call('HSET', base .. ':m', 'epoch', epoch, 'guard', guard(), 'name', args[2], 'seq', 0, 'ticket', 0, 'nx', 0, 'nr', 0, 'nw', 0)
     return { 'I' }
 end
 
@@ -52,12 +52,12 @@ end
 -- sorted set that was evicted or deleted no longer has two members for each range.
 local function renew(keys, args)
     local base = keys[1]
-    local answer, p, now, waiting = enter(base, args[1])
+    local answer, p, now = enter(base, args[1])
     if answer then return answer end
     if may_evict() then return { 'P' } end
-    local held = tonumber(call('HGET', base .. ':m', 'nh'))
-    if call('ZCARD', p .. 'x') + call('ZCARD', p .. 'r') ~= 2 * held
-        or call('ZCARD', p .. 'wx') + call('ZCARD', p .. 'wr') ~= 2 * tonumber(call('HGET', base .. ':m', 'nw')) then
+    local held = call('HMGET', base .. ':m', 'nx', 'nr', 'nw') -- again: looking after a dead lease may have changed them
+    if call('ZCARD', p .. 'x') ~= 2 * held[1] or call('ZCARD', p .. 'r') ~= 2 * held[2]
+        or call('ZCARD', p .. 'wx') + call('ZCARD', p .. 'wr') ~= 2 * held[3] then
         return { 'D' }
     end
     if not alive(p, args[2], now) then return { 'S' } end
