@@ -21,17 +21,21 @@ internal static class Tool
         };
         if (parsed.Errors.Count > 0)
         {
-            foreach (var problem in parsed.Errors) await error.WriteLineAsync($"dbsync: {problem.Message}");
-            await error.WriteLineAsync($"Run 'dbsync {PathOf(parsed.CommandResult.Command)}--help'.");
+            var console = new ToolConsole(output, error, parsed.GetValue(GlobalOptions.Json));
+            var problems = parsed.UnmatchedTokens.Count > 0 ? parsed.UnmatchedTokens.Select(t => $"'{t}' is no command or option here.") : parsed.Errors.Select(e => e.Message);
+            var help = $"Run 'dbsync {PathOf(parsed.CommandResult.Command)}--help'.";
+            foreach (var problem in problems) console.Say($"dbsync: {problem}");
+            console.Say(help);
+            console.WriteError(ErrorCodes.InvalidOption, string.Join(' ', problems), help);
             return ExitCode.Usage;
         }
         return await parsed.InvokeAsync(configuration);
     }
 
-    public static RootCommand CreateRoot(TextWriter output, TextWriter error)
+    public static Command CreateRoot(TextWriter output, TextWriter error)
     {
         var runner = new CommandRunner(output, error);
-        var root = new RootCommand("Local SQLite read replicas of a PostgreSQL database.");
+        var root = new Command("dbsync", "Local SQLite read replicas of a PostgreSQL database.") { new HelpOption(), new VersionOption() };
         (Command Command, string Example)[] commands =
         [
             DoctorCommand.Create(runner),
@@ -51,5 +55,5 @@ internal static class Tool
         return root;
     }
 
-    private static string PathOf(Command command) => command is RootCommand ? "" : command.Name + " ";
+    private static string PathOf(Command command) => command.Parents.Any() ? command.Name + " " : "";
 }

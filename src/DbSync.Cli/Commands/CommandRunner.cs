@@ -26,7 +26,7 @@ internal sealed class CommandRunner(TextWriter output, TextWriter error)
         }
         catch (OperationCanceledException) when (interruption.Token.IsCancellationRequested)
         {
-            console.WriteJson(new { Error = new { Code = "cancelled", Message = "Cancelled.", Fix = (string?)null } });
+            console.WriteError("cancelled", "Cancelled.", null);
             return ExitCode.Cancelled;
         }
     }

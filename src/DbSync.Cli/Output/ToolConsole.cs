@@ -55,7 +55,18 @@ internal sealed class ToolConsole
     {
         Progress.MarkupLineInterpolated($"[red]dbsync:[/] {exception.Message}");
         Progress.MarkupLineInterpolated($"[dim]'dbsync explain {exception.Code}' says more.[/]");
-        WriteJson(new { Error = new { exception.Code, exception.Message, exception.Fix } });
+        WriteError(exception.Code, What(exception), exception.Fix);
+    }
+
+    /// <summary>The one object of a command that failed.</summary>
+    public void WriteError(string code, string message, string? fix) => WriteJson(new { Error = new { Code = code, Message = message, Fix = fix } });
+
+    /// <summary>What happened, without the code and the advice that the exception's text has too.</summary>
+    private static string What(DbSyncException exception)
+    {
+        var start = exception.Code.Length + 2;
+        var end = exception.Message.Length - (exception.Fix is null ? 0 : exception.Fix.Length + 1);
+        return exception.Message[start..end];
     }
 
     private static IAnsiConsole For(TextWriter writer, bool redirected)

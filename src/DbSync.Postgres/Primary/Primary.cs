@@ -92,6 +92,7 @@ internal sealed class Primary : IAsyncDisposable
         return builder.ConnectionString;
     }
 
-    private static bool IsLocal(string? host) =>
+    /// <summary>Whether a host is this machine: loopback or a socket in the file system.</summary>
+    public static bool IsLocal(string? host) =>
         host is null or "localhost" || host.StartsWith('/') || host.StartsWith('@') || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));
 }

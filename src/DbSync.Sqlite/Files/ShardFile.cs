@@ -28,11 +28,11 @@ internal sealed class ShardFile : IShardStore
         {
             _database.Execute("PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -65536");
             _database.Execute("PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA foreign_keys = OFF");
-            SqliteCollations.RegisterBuiltIn(_database);
+            SqliteCollations.RegisterBuiltIn(_database.Handle);
             ShardMigrations.Apply(_database, Path.GetFileName(path));
             _metadata = new ShardMetadata(_database);
             Position = _metadata.Claim(identity);
-            foreach (var (collation, labels) in _metadata.LoadEnums()) SqliteCollations.RegisterEnum(_database, collation, labels);
+            foreach (var (collation, labels) in _metadata.LoadEnums()) SqliteCollations.RegisterEnum(_database.Handle, collation, labels);
             _pageBytes = (int)_database.QueryInteger("PRAGMA page_size");
         }
         catch
@@ -118,7 +118,7 @@ internal sealed class ShardFile : IShardStore
         foreach (var labels in record.Schema.Enums)
         {
             _metadata.SaveEnum(labels);
-            SqliteCollations.RegisterEnum(_database, labels.Collation, labels.Labels);
+            SqliteCollations.RegisterEnum(_database.Handle, labels.Collation, labels.Labels);
         }
         _database.Execute(ReplicaTable.CreateSql(record.Schema));
         _metadata.Insert(record);

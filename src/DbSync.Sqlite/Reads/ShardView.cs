@@ -62,6 +62,21 @@ internal sealed class ShardView : IDisposable
         return [.. metadata.LoadTables().Where(t => !t.Schema.IsControl)];
     }
 
+    /// <summary>Gives the cells of every row of a table, in column order. The span is valid during the call.</summary>
+    public void ReadRows(TableSchema table, Action<ReadOnlySpan<byte>> row, CancellationToken cancellationToken)
+    {
+        const int RowsBetweenLooks = 4096;
+        using var statement = _database.Prepare($"SELECT {SqlName.List(table.Columns.Select(c => c.Name))} FROM {SqlName.Quote(table.ReplicaName)}");
+        var cells = new ChangeBuffer(4096);
+        for (long read = 1; statement.Step(); read++)
+        {
+            cells.Clear();
+            for (var i = 0; i < table.Columns.Length; i++) statement.AppendCell(i, cells);
+            row(cells.Written);
+            if (read % RowsBetweenLooks == 0) cancellationToken.ThrowIfCancellationRequested();
+        }
+    }
+
     public void Dispose() => _database.Dispose();
 
     private bool HasMetadata => _database.QueryInteger("SELECT count(*) FROM sqlite_schema WHERE name = 'dbsync.table'") != 0;

@@ -191,8 +191,13 @@ internal sealed class ShardWorker : IDisposable
 
     private void Idle()
     {
-        if (_open) Commit();
-        else Barrier();
+        if (_open)
+        {
+            Commit();
+            return;
+        }
+        Barrier();
+        CopyBackWal(_options.IdleWalBytesMax);
     }
 
     private void WaitForChunk()
@@ -269,12 +274,15 @@ internal sealed class ShardWorker : IDisposable
         _awaitingCommit.Clear();
         Committed?.Invoke(this);
         if (_time.GetElapsedTime(_barrierAt) >= _options.BarrierInterval) Barrier();
-        if (_store.WalBytes > _options.WalBytesMax)
-        {
-            Failpoint.Hit(Failpoint.BeforeWalTruncation);
-            _store.TruncateWal();
-            Failpoint.Hit(Failpoint.AfterWalTruncation);
-        }
+        CopyBackWal(_options.WalBytesMax);
+    }
+
+    private void CopyBackWal(long bytesMax)
+    {
+        if (_store.WalBytes <= bytesMax) return;
+        Failpoint.Hit(Failpoint.BeforeWalTruncation);
+        _store.TruncateWal();
+        Failpoint.Hit(Failpoint.AfterWalTruncation);
     }
 
     /// <summary>Makes everything committed so far survive a power loss; only such positions are acknowledged.</summary>
