@@ -1,9 +1,11 @@
 using DbSync.Benchmarks;
+using DbSync.Benchmarks.Locks;
 using DbSync.Benchmarks.Sharding;
 
 // scripts/bench NAME [--json FILE]: 0 it ran, 1 it failed, 2 usage. A goal that isn't met is shown, not an error: machines differ.
 var benchmarks = new Dictionary<string, Func<CancellationToken, Task<BenchmarkReport>>>(StringComparer.Ordinal)
 {
+    ["locks"] = LocksBenchmark.RunAsync,
     ["sharding"] = ShardingBenchmark.RunAsync,
 };
 
