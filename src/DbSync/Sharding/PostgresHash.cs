@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.Runtime.CompilerServices;
 
 namespace DbSync;
@@ -34,6 +35,23 @@ internal static class PostgresHash
 
     /// <summary><c>hashcharextended</c>, which PostgreSQL uses for bool.</summary>
     public static ulong OfBoolean(bool value, ulong seed = 0) => OfWord(value ? 1u : 0u, seed);
+
+    /// <summary><c>hash_numeric_extended</c> of a number in PostgreSQL's text form.</summary>
+    public static ulong OfNumeric(ReadOnlySpan<byte> text, ulong seed = 0) => NumericHash.Of(text, seed);
+
+    /// <summary>The hash of a cell as a shard stores it, other than NULL.</summary>
+    public static ulong OfCell(HashKind kind, Cell cell, ulong seed = 0) => kind switch
+    {
+        HashKind.Integer => OfInteger(cell.Integer, seed),
+        HashKind.Boolean => OfBoolean(cell.Integer != 0, seed),
+        HashKind.Text or HashKind.Bytes => OfBytes(cell.Bytes, seed),
+        HashKind.PaddedText => OfBytes(cell.Bytes.TrimEnd((byte)' '), seed),
+        HashKind.Uuid when Utf8Parser.TryParse(cell.Bytes, out Guid uuid, out _) => OfUuid(uuid, seed),
+        HashKind.Date => OfInteger(ShardKeyText.Days(cell.Bytes), seed),
+        HashKind.Timestamp => OfInteger(ShardKeyText.Microseconds(cell.Bytes), seed),
+        HashKind.Numeric => OfNumeric(cell.Bytes, seed),
+        _ => throw ShardKeyText.Malformed(kind),
+    };
 
     /// <summary>
     /// One step of <c>hash_record_extended</c> (and of <c>hash_array_extended</c>): the hash of the columns before, and of the next one.
