@@ -17,8 +17,8 @@ internal static class BucketSql
     /// <param name="alias">The alias of the table in the query, or null when its columns stand alone.</param>
     public static string Expression(ShardKey key, string? alias = null)
     {
-        var prefix = alias is null ? "" : SqlIdentifier.Quote(alias) + ".";
-        var columns = string.Join(", ", key.Columns.Select(column => prefix + SqlIdentifier.Quote(column.Name)));
+        var prefix = alias is null ? "" : PgName.Quote(alias) + ".";
+        var columns = string.Join(", ", key.Columns.Select(column => prefix + PgName.Quote(column.Name)));
 
         // The hash is a signed bigint and its sign bit is copied on the way down, so it is masked off.
         return $"((pg_catalog.hash_record_extended(ROW({columns}), 0) >> {Bucket.Shift}) & {Bucket.Count - 1})";

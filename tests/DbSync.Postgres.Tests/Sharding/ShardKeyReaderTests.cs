@@ -45,6 +45,7 @@ public sealed class ShardKeyReaderTests(PostgresFixture postgres)
             ReplicaIdentity.Full,
             [.. Names.Select(name => new ColumnSchema(name, 0, -1, "", StorageClass.Text))],
             [],
+            [],
             []);
         return await ShardKeyReader.ReadAsync(connection, table, [.. columns], Token);
     }
