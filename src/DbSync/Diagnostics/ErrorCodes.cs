@@ -41,4 +41,9 @@ internal static class ErrorCodes
     public const string OutOfOrder = "DBS5002";
     public const string SchemaChanged = "DBS5003";
     public const string VerifyTimedOut = "DBS5004";
+
+    public const string HashMismatch = "DBS5101";
+    public const string UnsupportedShardKey = "DBS5102";
+    public const string NullShardKey = "DBS5103";
+    public const string ImpossiblePlacement = "DBS5104";
 }
