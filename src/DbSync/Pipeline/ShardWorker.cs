@@ -68,6 +68,9 @@ internal sealed class ShardWorker : IDisposable
 
     public long TransactionsApplied { get; private set; }
 
+    /// <summary>What was spent on making positions durable and on copying SQLite's log back.</summary>
+    public TimeSpan SyncTime { get; private set; }
+
     /// <summary>Ends when the worker has stopped; faulted when it stopped because of an error.</summary>
     public Task Stopped => _stopped.Task;
 
@@ -271,7 +274,9 @@ internal sealed class ShardWorker : IDisposable
         if (_store.WalBytes > _options.WalBytesMax)
         {
             Failpoint.Hit(Failpoint.BeforeWalTruncation);
+            var started = _time.GetTimestamp();
             _store.TruncateWal();
+            SyncTime += _time.GetElapsedTime(started);
             Failpoint.Hit(Failpoint.AfterWalTruncation);
         }
     }
@@ -284,6 +289,7 @@ internal sealed class ShardWorker : IDisposable
         Failpoint.Hit(Failpoint.BeforeBarrier);
         _store.Begin(durable: true);
         _store.Commit(Applied);
+        SyncTime += _time.GetElapsedTime(_barrierAt);
         Volatile.Write(ref _durable, _applied);
         Failpoint.Hit(Failpoint.AfterBarrier);
         BarrierPassed?.Invoke(this);
