@@ -55,6 +55,9 @@ internal sealed partial class SyncNode : IAsyncDisposable
     /// <summary>Lets callers wait until a position is visible in every shard.</summary>
     public PositionWaiter Positions { get; } = new();
 
+    /// <summary>What the slowest shard has spent on getting to disk: what is left of the time is receiving, decoding and applying.</summary>
+    public TimeSpan SyncTime => _shards.Max(s => s.SyncTime);
+
     /// <summary>Runs until cancelled; then drains and returns.</summary>
     /// <exception cref="DbSyncException">What needs a person.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)

@@ -68,6 +68,9 @@ internal sealed class ShardWorker : IDisposable
 
     public long TransactionsApplied { get; private set; }
 
+    /// <summary>What was spent on making positions durable and on copying SQLite's log back.</summary>
+    public TimeSpan SyncTime { get; private set; }
+
     /// <summary>Ends when the worker has stopped; faulted when it stopped because of an error.</summary>
     public Task Stopped => _stopped.Task;
 
@@ -281,7 +284,9 @@ internal sealed class ShardWorker : IDisposable
     {
         if (_store.WalBytes <= bytesMax) return;
         Failpoint.Hit(Failpoint.BeforeWalTruncation);
+        var started = _time.GetTimestamp();
         _store.TruncateWal();
+        SyncTime += _time.GetElapsedTime(started);
         Failpoint.Hit(Failpoint.AfterWalTruncation);
     }
 
@@ -293,6 +298,7 @@ internal sealed class ShardWorker : IDisposable
         Failpoint.Hit(Failpoint.BeforeBarrier);
         _store.Begin(durable: true);
         _store.Commit(Applied);
+        SyncTime += _time.GetElapsedTime(_barrierAt);
         Volatile.Write(ref _durable, _applied);
         Failpoint.Hit(Failpoint.AfterBarrier);
         BarrierPassed?.Invoke(this);
