@@ -72,7 +72,19 @@ internal sealed class NodeSetup(Primary primary)
         var named = request.Tables ?? (state is { TakesEveryTable: false } ? published : null);
         var plan = PublicationPlan.Of(tables, named, published, server.Version);
         // Tables that were left out on purpose are no news.
-        return request.Tables is null && named is not null ? plan with { Refused = [] } : plan;
+        if (request.Tables is null && named is not null) return plan with { Refused = [] };
+        return request.Tables is null && state is not null ? LeaveOutForeign(plan, state, request.Replica) : plan;
+    }
+
+    /// <summary>New tables that only somebody else can add don't keep a node from being set up.</summary>
+    private static PublicationPlan LeaveOutForeign(PublicationPlan plan, PublicationState state, string replica)
+    {
+        var foreign = plan.Tables.Where(t => !t.IsOwned && !state.Tables.Contains(t.ReplicaName)).ToList();
+        return new PublicationPlan(
+            [.. plan.Tables.Except(foreign)],
+            [.. plan.Refused, .. foreign.Select(t => new Refusal(
+                t.ReplicaName, ErrorCodes.MissingPrivilege, "Only its owner can publish it, and this role is not.",
+                $"ALTER PUBLICATION {PgName.Quote(ReplicaNames.Publication(replica))} ADD TABLE {t.Quoted};"))]);
     }
 
     private static void Check(NodeFile file, SetupRequest request, ServerIdentity server)

@@ -23,8 +23,11 @@ public sealed class LeastPrivilegeTests(PostgresFixture postgres)
         await replica.JsonAsync(0, "init", "--schema-only", "--grant-to", replicator);
         (await replica.JsonAsync(3, "init")).GetProperty("error").GetProperty("fix").GetString()!.ShouldContain("REPLICATION");
 
+        await replica.ExecuteAsync("CREATE TABLE sales.later (id int PRIMARY KEY)"); // somebody else's: no reason to fail
+
         replica.Primary = replica.ConnectionStringFor(replicator);
-        await replica.JsonAsync(0, "init");
+        var init = await replica.JsonAsync(0, "init");
+        init.GetProperty("refused")[0].GetProperty("fix").GetString().ShouldBe("ALTER PUBLICATION \"dbsync_main\" ADD TABLE \"sales\".\"later\";");
         await using (await replica.StartAsync())
         {
             await replica.ExecuteAsync("INSERT INTO sales.orders VALUES (2, 'two')");
