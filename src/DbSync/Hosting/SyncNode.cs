@@ -25,7 +25,6 @@ internal sealed partial class SyncNode : IAsyncDisposable
     private readonly PositionHold _hold = new();
     private readonly DelayMeter _delays;
     private readonly LagProbe _lag;
-    private bool _copying = true;
 
     public SyncNode(
         DataDirectory directory, NodeFile identity, IChangeSource source, ICopySource copySource, IReplicaStore store, IControlPlane control,
@@ -81,18 +80,20 @@ internal sealed partial class SyncNode : IAsyncDisposable
     }
 
     /// <summary>What the process knows of itself now.</summary>
-    public LiveStatus Status() => new()
+    public LiveStatus Status() => Status(_pipeline.Applied);
+
+    private LiveStatus Status(Lsn applied) => new() // read first: what is copied is told as of then
     {
         ProcessId = Environment.ProcessId,
         UpdatedAt = _time.GetUtcNow(),
         Pipeline = _pipeline.State,
-        Copying = _copying,
+        Copying = _shards.Any(s => s.IsCopying),
         Waiting = _copy.Waiting ?? _pipeline.LastError?.Message,
         ErrorCode = _pipeline.LastError?.Code,
-        AppliedLsn = _pipeline.Applied.ToString(),
+        AppliedLsn = applied.ToString(),
         DurableLsn = _shards.Min(s => s.Durable).ToString(),
         AcknowledgedLsn = _acknowledge.Acknowledged.ToString(),
-        PrimaryLsn = Lsn.Max(_pipeline.PrimaryPosition, _pipeline.Applied).ToString(),
+        PrimaryLsn = Lsn.Max(_pipeline.PrimaryPosition, applied).ToString(),
         LagMs = _lag.Lag?.TotalMilliseconds,
         Delay = DelayStatus.Of(_delays),
         Transactions = _shards.Max(s => s.TransactionsApplied),
@@ -159,10 +160,6 @@ internal sealed partial class SyncNode : IAsyncDisposable
     {
         while (true)
         {
-            var copying = false;
-            foreach (var shard in _shards)
-                copying |= await shard.InvokeAsync((applier, _) => applier.Copies.Count > 0, writes: false);
-            _copying = copying;
             Status().Save(_directory.Path);
             await Task.Delay(_options.StatusInterval, _time, cancellationToken);
         }

@@ -29,6 +29,7 @@ internal sealed class ShardWorker : IDisposable
     private ulong _applied;
     private ulong _durable;
     private volatile bool _draining;
+    private volatile bool _isCopying;
 
     public ShardWorker(IShardStore store, PipelineOptions options, PartPool pool, DelayMeter delays, TimeProvider time)
     {
@@ -71,7 +72,14 @@ internal sealed class ShardWorker : IDisposable
     /// <summary>Ends when the worker has stopped; faulted when it stopped because of an error.</summary>
     public Task Stopped => _stopped.Task;
 
-    public void Start() => _thread.Start();
+    /// <summary>True while some table is not readable; as of <see cref="Applied"/>, when that is read first.</summary>
+    public bool IsCopying => _isCopying;
+
+    public void Start()
+    {
+        _isCopying = Applier.Copies.Count > 0;
+        _thread.Start();
+    }
 
     /// <summary>Before <see cref="Start"/>: creates the tables that are published and not here, and drops those no longer published.</summary>
     public void Align(IReadOnlyList<TableSchema> published)
@@ -268,6 +276,7 @@ internal sealed class ShardWorker : IDisposable
         _open = false;
         Failpoint.Hit(Failpoint.AfterCommit);
         if (promoted) Failpoint.Hit(Failpoint.AfterTableLive);
+        _isCopying = Applier.Copies.Count > 0;
         Volatile.Write(ref _applied, _next.Value);
         _clock.Visible();
         foreach (var (committed, _) in _awaitingCommit) committed();
