@@ -25,6 +25,7 @@ internal sealed class ShardWorker : IDisposable
     private int _batchChanges;
     private long _batchStartedAt;
     private long _barrierAt;
+    private long _committedAt;
     private Lsn _next;
     private ulong _applied;
     private ulong _durable;
@@ -194,8 +195,14 @@ internal sealed class ShardWorker : IDisposable
 
     private void Idle()
     {
-        if (_open) Commit();
-        else Barrier();
+        if (!_open)
+        {
+            Barrier();
+            return;
+        }
+        var pause = _options.CommitPause - _time.GetElapsedTime(_committedAt);
+        if (pause > TimeSpan.Zero) Queue.Gather(pause);
+        else Commit();
     }
 
     private void WaitForChunk()
@@ -279,6 +286,7 @@ internal sealed class ShardWorker : IDisposable
             SyncTime += _time.GetElapsedTime(started);
             Failpoint.Hit(Failpoint.AfterWalTruncation);
         }
+        _committedAt = _time.GetTimestamp();
     }
 
     /// <summary>Makes everything committed so far survive a power loss; only such positions are acknowledged.</summary>
