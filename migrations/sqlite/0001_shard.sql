@@ -43,6 +43,13 @@ CREATE TABLE "dbsync.dropped" (
     PRIMARY KEY (table_oid, xid)
 ) WITHOUT ROWID;
 
+-- Columns that hold a value which was kept as PostgreSQL's text (NaN, infinity, ...): only the primary answers queries over them.
+CREATE TABLE "dbsync.primary_only" (
+    table_oid INTEGER NOT NULL,
+    "column" TEXT NOT NULL,
+    PRIMARY KEY (table_oid, "column")
+) WITHOUT ROWID;
+
 -- The labels of enum types in declaration order, for their collations.
 CREATE TABLE "dbsync.enum" (
     collation TEXT PRIMARY KEY,

@@ -1,1 +1,3 @@
-return 2;
+using DbSync.Cli;
+
+return await Tool.RunAsync(args, Console.Out, Console.Error);

@@ -70,7 +70,7 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
 
     public async Task<ulong> NextTransactionAsync(CancellationToken cancellationToken) =>
         ulong.Parse(await _primary.ScalarAsync<string>(
-            "SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text", cancellationToken));
+            "SELECT pg_catalog.pg_current_xact_id()::text", cancellationToken)); // a snapshot's xmax is only past what has ended
 
     public async Task<Lsn> InsertPositionAsync(CancellationToken cancellationToken) =>
         Lsn.Parse(await _primary.ScalarAsync<string>("SELECT pg_catalog.pg_current_wal_insert_lsn()::text", cancellationToken));

@@ -23,7 +23,8 @@ internal sealed record Figure(
     bool? Met = null)
 {
     /// <summary>A figure that should be at most <paramref name="most"/>.</summary>
-    public static Figure AtMost(string name, double value, string unit, double most) => new(name, value, unit, null, null, $"<= {most:0.####}", value <= most);
+    public static Figure AtMost(string name, double value, string unit, double most) =>
+        new(name, value, unit, null, null, $"<= {most:0.####}", value <= most);
 
     /// <summary>A figure beside what another gave in the same run.</summary>
     public Figure Beside(string against, double other) => this with { Against = against, Ratio = Value / other };
@@ -43,7 +44,8 @@ internal sealed class BenchmarkReport(string name, DateTimeOffset date, IReadOnl
     private readonly List<Figure> _figures = [];
 
     /// <summary>What was measured on: processors and systems, never a name.</summary>
-    public static string Machine => $"{Environment.ProcessorCount} x {RuntimeInformation.ProcessArchitecture}, {RuntimeInformation.OSDescription}";
+    public static string Machine =>
+        $"{Environment.ProcessorCount} x {RuntimeInformation.ProcessArchitecture}, {RuntimeInformation.OSDescription}";
 
     public IReadOnlyList<Figure> Figures => _figures;
 
@@ -67,6 +69,7 @@ internal sealed class BenchmarkReport(string name, DateTimeOffset date, IReadOnl
     public async Task WriteJsonAsync(string path, CancellationToken cancellationToken)
     {
         await using var file = File.Create(path);
-        await JsonSerializer.SerializeAsync(file, new { name, date, machine = Machine, versions, figures = _figures }, Json, cancellationToken);
+        var content = new { name, date, machine = Machine, versions, figures = _figures };
+        await JsonSerializer.SerializeAsync(file, content, Json, cancellationToken);
     }
 }

@@ -1,10 +1,12 @@
 using DbSync.Benchmarks;
+using DbSync.Benchmarks.Locks;
 using DbSync.Benchmarks.Replication;
 using DbSync.Benchmarks.Sharding;
 
 // scripts/bench NAME [--json FILE]: 0 it ran, 1 it failed, 2 usage. A goal that isn't met is shown, not an error: machines differ.
 var benchmarks = new Dictionary<string, Func<BenchmarkArguments, CancellationToken, Task<BenchmarkReport>>>(StringComparer.Ordinal)
 {
+    ["locks"] = (_, cancellationToken) => LocksBenchmark.RunAsync(cancellationToken),
     ["replication"] = ReplicationBenchmark.RunAsync,
     ["sharding"] = (_, cancellationToken) => ShardingBenchmark.RunAsync(cancellationToken),
 };

@@ -30,6 +30,10 @@ internal sealed class ControlSchema(Primary primary)
     public Task<IReadOnlyList<(string Name, string Sql)>> PendingAsync(CancellationToken cancellationToken) => primary.UseAsync(
         connection => PendingAsync(connection, cancellationToken), cancellationToken);
 
+    /// <summary>A script as a person can run it: with the row that records it.</summary>
+    public static string ToSql((string Name, string Sql) script) =>
+        $"{script.Sql.TrimEnd()}\n\n{JournalSql};\nINSERT INTO dbsync.migration (name, checksum) VALUES ({PgName.Literal(script.Name)}, {PgName.Literal(Checksum(script.Sql))});";
+
     /// <summary>Runs what has not run yet; returns the names of the scripts run.</summary>
     public async Task<IReadOnlyList<string>> UpgradeAsync(CancellationToken cancellationToken)
     {

@@ -33,7 +33,7 @@ internal static class BinaryCopy
             if (count != codecs.Length) throw WireReader.Malformed("a copied row with another number of columns than its table");
             var size = SizeOfRow(bytes, count);
             if (size < 0) return false;
-            Row(bytes[2..size], codecs, rows.Current());
+            Row(bytes[2..size], codecs, rows);
             rows.Count++;
             start += size;
         }
@@ -57,9 +57,10 @@ internal static class BinaryCopy
         return offset;
     }
 
-    private static void Row(ReadOnlySpan<byte> fields, TypeCodec[] codecs, ChangeBuffer target)
+    private static void Row(ReadOnlySpan<byte> fields, TypeCodec[] codecs, ChunkRows rows)
     {
-        foreach (var codec in codecs)
+        var target = rows.Current();
+        for (var i = 0; i < codecs.Length; i++)
         {
             var length = BinaryPrimitives.ReadInt32BigEndian(fields);
             if (length < 0)
@@ -69,8 +70,7 @@ internal static class BinaryCopy
                 continue;
             }
             var value = fields.Slice(4, length);
-            if (codec.HasBinary) codec.DecodeBinary(value, target);
-            else codec.DecodeText(value, target);
+            if (!codecs[i].DecodeBinary(value, target)) rows.KeptAsText.Add(i);
             fields = fields[(4 + length)..];
         }
     }

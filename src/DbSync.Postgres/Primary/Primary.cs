@@ -84,7 +84,7 @@ internal sealed class Primary : IAsyncDisposable
                 ErrorCodes.InvalidOption, "The primary's connection string can't be read.", "Use Npgsql's form: Host=...;Database=...;Username=...");
         }
         if (!connectionString.Contains("ssl", StringComparison.OrdinalIgnoreCase) && !IsLocal(builder.Host)) builder.SslMode = SslMode.VerifyFull;
-        builder.Options = string.Join(' ', new[] { builder.Options, SessionSettings.Options }.Where(o => !string.IsNullOrEmpty(o)));
+        SessionSettings.Pin(builder);
         builder.ApplicationName ??= "dbsync";
         builder.Enlist = false;
         builder.IncludeErrorDetail = false;
@@ -92,6 +92,7 @@ internal sealed class Primary : IAsyncDisposable
         return builder.ConnectionString;
     }
 
-    private static bool IsLocal(string? host) =>
+    /// <summary>Whether a host is this machine: loopback or a socket in the file system.</summary>
+    public static bool IsLocal(string? host) =>
         host is null or "localhost" || host.StartsWith('/') || host.StartsWith('@') || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));
 }

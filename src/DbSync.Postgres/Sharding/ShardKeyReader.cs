@@ -3,7 +3,9 @@ using Npgsql;
 
 namespace DbSync.Postgres;
 
-/// <summary>Reads from the primary's catalog what a shard key's columns are, and refuses those that can't be hashed alike on both sides.</summary>
+/// <summary>
+/// Reads from the primary's catalog what a shard key's columns are; refuses those that can't be hashed alike on both sides.
+/// </summary>
 internal static class ShardKeyReader
 {
     /// <summary>
@@ -30,7 +32,8 @@ internal static class ShardKeyReader
         """;
 
     /// <summary>The shard key of <paramref name="table"/> made of <paramref name="columns"/>, in this order.</summary>
-    /// <exception cref="DbSyncException">A column doesn't exist, isn't published, or is of a type that can't be part of a shard key.</exception>
+    /// <exception cref="DbSyncException">A column doesn't exist, isn't published, or is of a type that can't be part of a shard
+    /// key.</exception>
     public static async Task<ShardKey> ReadAsync(
         NpgsqlConnection connection,
         TableSchema table,

@@ -95,7 +95,7 @@ internal sealed class PgOutputDecoder(IRelationResolver resolver, PartPool pool,
         var (start, tables) = Start(part, ChangeKind.Insert, relation);
         try
         {
-            _tuples.Row(ref reader, relation, part.Changes, default);
+            _tuples.Row(ref reader, relation, part, default);
         }
         catch
         {
@@ -127,7 +127,7 @@ internal sealed class PgOutputDecoder(IRelationResolver resolver, PartPool pool,
         {
             if (moved) part.Changes.Append(identity);
             var row = part.Changes.Length;
-            _tuples.Row(ref reader, relation, part.Changes, identity);
+            _tuples.Row(ref reader, relation, part, identity);
             var stays = !moved || (relation.Table.HasKey && _tuples.HasKey(relation.Table, part.Changes.Written[row..], identity));
             if (stays) part.KeepOnlyRow(start, row);
         }

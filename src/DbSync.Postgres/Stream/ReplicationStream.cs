@@ -24,7 +24,8 @@ internal sealed class ReplicationStream : IChangeStream
         PrimaryOptions options, TimeProvider time)
     {
         (_connection, _bytes, _wire, _resolver, _options, _time) = (connection, bytes, wire, resolver, options, time);
-        _received = _durable = _primary = position.Value;
+        _received = _primary = position.Value;
+        _durable = 0; // what an earlier life committed may not be on disk: nothing is confirmed before this life's first barrier
         _heardAt = time.GetTimestamp();
         _statusTimer = time.CreateTimer(_ => Tell(), null, options.StatusInterval, options.StatusInterval);
     }

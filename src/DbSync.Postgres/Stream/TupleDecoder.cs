@@ -7,8 +7,9 @@ internal sealed class TupleDecoder
     private readonly ChangeBuffer _key = new(4096);
 
     /// <summary>Appends a new row; a key value that was not sent because it did not change is taken from the old identity.</summary>
-    public void Row(scoped ref WireReader reader, Relation relation, ChangeBuffer target, ReadOnlySpan<byte> identity)
+    public void Row(scoped ref WireReader reader, Relation relation, TransactionPart part, ReadOnlySpan<byte> identity)
     {
+        var target = part.Changes;
         var codecs = relation.Codecs;
         CheckCount(ref reader, codecs.Length);
         for (var i = 0; i < codecs.Length; i++)
@@ -16,7 +17,7 @@ internal sealed class TupleDecoder
             switch (reader.Byte())
             {
                 case (byte)'t':
-                    codecs[i].DecodeText(reader.Bytes(reader.Int32()), target);
+                    if (!codecs[i].DecodeText(reader.Bytes(reader.Int32()), target)) part.MarkKept(relation.Table, i);
                     break;
                 case (byte)'n':
                     target.WriteNull();

@@ -10,18 +10,22 @@ internal delegate int CollationOrder(ReadOnlySpan<byte> left, ReadOnlySpan<byte>
 internal static unsafe class SqliteCollations
 {
     /// <summary>Registers those that need nothing but their name. A column's RTRIM is SQLite's own.</summary>
-    public static void RegisterBuiltIn(SqliteDatabase database)
+    /// <param name="connection">The <c>sqlite3*</c>, whoever opened it.</param>
+    public static void RegisterBuiltIn(nint connection)
     {
-        foreach (var (name, order) in ReplicaCollations.BuiltIn) Register(database, name, order);
+        foreach (var (name, order) in ReplicaCollations.BuiltIn) Register(connection, name, order);
     }
 
-    public static void RegisterEnum(SqliteDatabase database, string name, IReadOnlyList<string> labels) =>
-        Register(database, name, ReplicaCollations.Enum(labels));
+    public static void RegisterEnum(nint connection, string name, IReadOnlyList<string> labels) =>
+        Register(connection, name, ReplicaCollations.Enum(labels));
 
-    private static void Register(SqliteDatabase database, string name, CollationOrder order)
+    private static void Register(nint connection, string name, CollationOrder order)
     {
         var handle = GCHandle.Alloc(order);
-        database.Check(SqliteApi.CreateCollation(database.Handle, name, SqliteApi.Utf8, GCHandle.ToIntPtr(handle), &Compare, &Destroy));
+        var result = SqliteApi.CreateCollation(connection, name, SqliteApi.Utf8, GCHandle.ToIntPtr(handle), &Compare, &Destroy);
+        if (result == SqliteApi.Ok) return;
+        handle.Free();
+        throw new DbSyncException(ErrorCodes.StorageFailed, $"SQLite answered {result} to the collation '{name}'.");
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]

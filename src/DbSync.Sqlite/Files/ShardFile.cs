@@ -14,6 +14,7 @@ internal sealed class ShardFile : IShardStore
     private readonly int _pageBytes;
     private readonly SqliteStatement _begin;
     private readonly SqliteStatement _commit;
+    private readonly HashSet<(TableId, int)> _primaryOnly = [];
     private TableWriter? _writer;
     private bool? _synced;
 
@@ -27,13 +28,13 @@ internal sealed class ShardFile : IShardStore
         _database = new SqliteDatabase(path, Path.GetFileName(path));
         try
         {
-            _database.Execute("PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -65536");
+            _database.Execute("PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA cache_size = -65536");
             _database.Execute("PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA foreign_keys = OFF");
-            SqliteCollations.RegisterBuiltIn(_database);
+            SqliteCollations.RegisterBuiltIn(_database.Handle);
             ShardMigrations.Apply(_database, Path.GetFileName(path));
             _metadata = new ShardMetadata(_database);
             Position = _metadata.Claim(identity);
-            foreach (var (collation, labels) in _metadata.LoadEnums()) SqliteCollations.RegisterEnum(_database, collation, labels);
+            foreach (var (collation, labels) in _metadata.LoadEnums()) SqliteCollations.RegisterEnum(_database.Handle, collation, labels);
             _pageBytes = (int)_database.QueryInteger("PRAGMA page_size");
             _begin = _database.Prepare("BEGIN IMMEDIATE");
             _commit = _database.Prepare("COMMIT");
@@ -73,6 +74,7 @@ internal sealed class ShardFile : IShardStore
     public void Rollback()
     {
         _database.Execute("ROLLBACK");
+        _primaryOnly.Clear();
         ForgetWriters();
     }
 
@@ -116,10 +118,11 @@ internal sealed class ShardFile : IShardStore
         ForgetWriters(); // a statement that is still prepared would keep the old table from being dropped
         foreach (var old in _metadata.NamesOf(record.Schema)) _database.Execute($"DROP TABLE IF EXISTS {SqlName.Quote(old)}");
         _metadata.Forget(record.Schema);
+        _primaryOnly.Clear();
         foreach (var labels in record.Schema.Enums)
         {
             _metadata.SaveEnum(labels);
-            SqliteCollations.RegisterEnum(_database, labels.Collation, labels.Labels);
+            SqliteCollations.RegisterEnum(_database.Handle, labels.Collation, labels.Labels);
         }
         _database.Execute(ReplicaTable.CreateSql(record.Schema));
         _metadata.Insert(record);
@@ -150,6 +153,11 @@ internal sealed class ShardFile : IShardStore
     public void SaveDroppedTransaction(TableId table, ulong xid) => _metadata.SaveDropped(table, xid);
 
     public void ForgetDroppedTransactions(TableId table, ulong below) => _metadata.ForgetDropped(table, below);
+
+    public void MarkPrimaryOnly(TableSchema table, int column)
+    {
+        if (_primaryOnly.Add((table.Id, column))) _metadata.MarkPrimaryOnly(table.Id, table.Columns[column].Name);
+    }
 
     public void TruncateWal() => _database.CopyBackWal();
 

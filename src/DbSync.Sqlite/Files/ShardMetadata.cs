@@ -6,7 +6,7 @@ namespace DbSync.Sqlite;
 /// <summary>Reads and writes a shard file's own tables (<c>migrations/sqlite</c>).</summary>
 internal sealed class ShardMetadata(SqliteDatabase database) : IDisposable
 {
-    private static readonly string[] PerTable = ["dbsync.chunk", "dbsync.dropped"];
+    private static readonly string[] PerTable = ["dbsync.chunk", "dbsync.dropped", "dbsync.primary_only"];
     private readonly Dictionary<string, SqliteStatement> _statements = [];
 
     /// <summary>Makes the file this shard's, or checks that it is; returns its position.</summary>
@@ -127,6 +127,9 @@ internal sealed class ShardMetadata(SqliteDatabase database) : IDisposable
     public void ForgetDropped(TableId table, ulong below) =>
         Prepared("DELETE FROM \"dbsync.dropped\" WHERE table_oid = ? AND xid < ?")
             .Bind(1, table.Oid).Bind(2, (long)Math.Min(below, long.MaxValue)).Run();
+
+    public void MarkPrimaryOnly(TableId table, string column) =>
+        Prepared("INSERT OR IGNORE INTO \"dbsync.primary_only\" VALUES (?, ?)").Bind(1, table.Oid).Bind(2, column).Run();
 
     public List<(string Collation, ImmutableArray<string> Labels)> LoadEnums()
     {

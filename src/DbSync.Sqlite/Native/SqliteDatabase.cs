@@ -16,21 +16,34 @@ internal sealed unsafe class SqliteDatabase : IDisposable
 
     /// <param name="path">The file, created when missing.</param>
     /// <param name="name">What messages call it.</param>
+    /// <param name="readOnly">Whether the file must exist and stays as it is.</param>
     /// <exception cref="DbSyncException">DBS4003 SQLite too old, DBS4004 the file can't be opened.</exception>
-    public SqliteDatabase(string path, string name)
+    public SqliteDatabase(string path, string name, bool readOnly = false)
     {
         _name = name;
-        SQLitePCL.Batteries_V2.Init();
-        if (SqliteApi.VersionNumber() < VersionMin)
-            throw new DbSyncException(
-                ErrorCodes.SqliteTooOld,
-                $"SQLite {SqliteApi.VersionNumber()} can lose commits while its log is copied back.",
-                "Reference SQLitePCLRaw.bundle_e_sqlite3 3.0.5 or newer.");
-        var flags = SqliteApi.OpenReadWrite | SqliteApi.OpenCreate | SqliteApi.OpenNoMutex | SqliteApi.OpenExtendedResultCodes;
+        CheckVersion();
+        var access = readOnly ? SqliteApi.OpenReadOnly : SqliteApi.OpenReadWrite | SqliteApi.OpenCreate;
+        var flags = access | SqliteApi.OpenNoMutex | SqliteApi.OpenExtendedResultCodes;
         Check(SqliteApi.Open(path, out _handle, flags, 0));
         Check(SqliteApi.BusyTimeout(_handle, 10_000));
         _self = GCHandle.Alloc(this, GCHandleType.Weak);
+
+        // Also turns SQLite's own automatic checkpoint off, which is a hook like this one: PRAGMA wal_autocheckpoint would take this one away.
         SqliteApi.WalHook(_handle, &OnWal, GCHandle.ToIntPtr(_self));
+    }
+
+    /// <summary>Loads the native library and returns its version number.</summary>
+    /// <exception cref="DbSyncException">DBS4003 SQLite too old.</exception>
+    public static int CheckVersion()
+    {
+        SQLitePCL.Batteries_V2.Init();
+        var version = SqliteApi.VersionNumber();
+        return version >= VersionMin
+            ? version
+            : throw new DbSyncException(
+                ErrorCodes.SqliteTooOld,
+                $"SQLite {version} can lose commits while its log is copied back.",
+                "Reference SQLitePCLRaw.bundle_e_sqlite3 3.0.5 or newer.");
     }
 
     /// <summary>Pages in the write-ahead log after the last commit.</summary>

@@ -7,7 +7,7 @@ internal interface ICopySource
     /// <returns>The keys at which one chunk ends and the next begins, in key order; empty for a table that is one chunk.</returns>
     Task<IReadOnlyList<ChunkBound>> PlanAsync(TableSchema table, long chunkBytes, CancellationToken cancellationToken);
 
-    /// <summary>The id that the next transaction of the primary will get: whatever ran until now is below it.</summary>
+    /// <summary>A transaction id newer than all that have been given out: whatever ran until now is below it.</summary>
     Task<ulong> NextTransactionAsync(CancellationToken cancellationToken);
 
     /// <summary>The position up to which the primary's log has been written now.</summary>
@@ -40,6 +40,9 @@ internal sealed class ChunkRows
     public IReadOnlyList<ChangeBuffer> Buffers => _buffers;
 
     public long Count { get; set; }
+
+    /// <summary>Ordinals of columns with a value that was kept as PostgreSQL's text.</summary>
+    public HashSet<int> KeptAsText { get; } = [];
 
     /// <summary>The buffer that takes the next row.</summary>
     public ChangeBuffer Current()

@@ -16,6 +16,7 @@ internal sealed class TransactionPart
     public const int ChangeHeaderBytes = 9;
 
     private readonly List<TableSchema> _tables = [];
+    private readonly List<(TableSchema Table, int Column)> _kept = [];
 
     public TransactionPart(int capacityBytes) => Changes = new ChangeBuffer(capacityBytes);
 
@@ -49,10 +50,14 @@ internal sealed class TransactionPart
 
     public IReadOnlyList<TableSchema> Tables => _tables;
 
+    /// <summary>Columns with a value in this part that has no place in the value contract and was kept as PostgreSQL's text.</summary>
+    public IReadOnlyList<(TableSchema Table, int Column)> KeptAsText => _kept;
+
     public void Reset()
     {
         Changes.Clear();
         _tables.Clear();
+        _kept.Clear();
         (Xid, CommitLsn, EndLsn, CommittedAtMicros, ReceivedAt, Begins, Ends, ChangeCount, TouchesControl) =
             (0, Lsn.Zero, Lsn.Zero, 0, 0, false, false, 0, false);
     }
@@ -78,7 +83,9 @@ internal sealed class TransactionPart
     public void CancelChange(int start, int tableCount)
     {
         Changes.Rewind(start);
+        for (var i = _tables.Count - 1; i >= tableCount; i--) _kept.RemoveAll(k => ReferenceEquals(k.Table, _tables[i]));
         _tables.RemoveRange(tableCount, _tables.Count - tableCount);
+        TouchesControl = _tables.Exists(t => t.IsControl);
     }
 
     /// <summary>Turns a Replace whose key stayed into an Update: drops the identity before the row at <paramref name="row"/>.</summary>
@@ -88,6 +95,11 @@ internal sealed class TransactionPart
         Changes.Written[row..].CopyTo(Changes.At(start + ChangeHeaderBytes, length));
         Changes.Rewind(start + ChangeHeaderBytes + length);
         Changes.At(start, 1)[0] = (byte)ChangeKind.Update;
+    }
+
+    public void MarkKept(TableSchema table, int column)
+    {
+        if (!_kept.Contains((table, column))) _kept.Add((table, column));
     }
 
     private int OrdinalOf(TableSchema table)

@@ -7,16 +7,40 @@ internal sealed class PositionWaiter
     private readonly PriorityQueue<TaskCompletionSource, ulong> _waiting = new();
     private Lsn _applied;
 
+    /// <summary>How many wait.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_gate) return _waiting.Count;
+        }
+    }
+
     /// <summary>Ends when <paramref name="position"/> is applied.</summary>
     public Task WaitAsync(Lsn position, CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
+        var waiter = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_gate)
         {
             if (_applied >= position) return Task.CompletedTask;
-            var waiter = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             _waiting.Enqueue(waiter, position.Value);
-            return waiter.Task.WaitAsync(cancellationToken);
         }
+        if (cancellationToken.CanBeCanceled) GiveUpOn(cancellationToken, waiter);
+        return waiter.Task;
+    }
+
+    /// <summary>Who gives up leaves the queue: behind a stale replica it would grow with every reader.</summary>
+    private void GiveUpOn(CancellationToken cancellationToken, TaskCompletionSource waiter)
+    {
+        var giveUp = cancellationToken.UnsafeRegister(
+            _ =>
+            {
+                lock (_gate) _waiting.Remove(waiter, out var _, out var _);
+                waiter.TrySetCanceled(cancellationToken);
+            },
+            null);
+        _ = waiter.Task.ContinueWith(_ => giveUp.Dispose(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
     /// <summary>Notes what every shard has applied.</summary>

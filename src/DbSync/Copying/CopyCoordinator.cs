@@ -209,6 +209,7 @@ internal sealed partial class CopyCoordinator(
                     var count = Insert(store, table, rows, ordinal);
                     var saved = chunk with { Rows = count };
                     store.SaveChunk(table.Id, saved);
+                    foreach (var column in rows.KeptAsText) store.MarkPrimaryOnly(table, column);
                     holder.Complete(saved);
                     if (holder.Forget(chunk.Snapshot!.Xmin) > 0) store.ForgetDroppedTransactions(table.Id, chunk.Snapshot.Xmin);
                     Failpoint.Hit(Failpoint.BeforeChunkCommit);

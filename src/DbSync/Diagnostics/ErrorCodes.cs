@@ -21,6 +21,8 @@ internal static class ErrorCodes
     public const string MissingPrivilege = "DBS2006";
     public const string NameCollision = "DBS2007";
     public const string AuthenticationFailed = "DBS2008";
+    public const string TableNotPublishable = "DBS2009";
+    public const string NodeExists = "DBS2010";
 
     public const string MalformedStream = "DBS3001";
     public const string SlotMissing = "DBS3002";
@@ -41,9 +43,23 @@ internal static class ErrorCodes
     public const string OutOfOrder = "DBS5002";
     public const string SchemaChanged = "DBS5003";
     public const string VerifyTimedOut = "DBS5004";
+    public const string NotLive = "DBS5005";
 
     public const string HashMismatch = "DBS5101";
     public const string UnsupportedShardKey = "DBS5102";
     public const string NullShardKey = "DBS5103";
     public const string ImpossiblePlacement = "DBS5104";
+
+    public const string LockLost = "DBS6001";
+    public const string LockWaitTimeout = "DBS6002";
+    public const string LockDeadlock = "DBS6003";
+    public const string InvalidLockRange = "DBS6004";
+    public const string LockServerUnreachable = "DBS6005";
+    public const string LockServerUnsupported = "DBS6006";
+    public const string LockPermissionMissing = "DBS6007";
+    public const string LockStateDamaged = "DBS6008";
+    public const string LockQueueFull = "DBS6009";
+    public const string LockEpochsUsedUp = "DBS6010";
+    public const string LockEntryGone = "DBS6011";
+    public const string FenceNotRegistered = "DBS6012";
 }

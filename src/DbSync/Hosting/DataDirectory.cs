@@ -3,7 +3,7 @@ namespace DbSync;
 /// <summary>A node's data directory, locked for one process. The lock goes with the process, however it ends.</summary>
 internal sealed class DataDirectory : IDisposable
 {
-    private const string LockFileName = "node.lock";
+    public const string LockFileName = "node.lock";
     private readonly FileStream _lock;
 
     private DataDirectory(string path, FileStream held)

@@ -14,6 +14,7 @@ namespace DbSync;
 /// <param name="SystemIdentifier">The primary's cluster (<c>pg_control_system</c>), so that another one is not taken for it.</param>
 /// <param name="Database">The primary's database.</param>
 /// <param name="Shards">The shards that live here.</param>
+/// <param name="StartLsn">The position at which the slot was made: where a shard that has nothing yet begins.</param>
 internal sealed record NodeFile(
     string Replica,
     string Node,
@@ -21,7 +22,8 @@ internal sealed record NodeFile(
     string Publication,
     string SystemIdentifier,
     string Database,
-    IReadOnlyList<NodeFile.Shard> Shards)
+    IReadOnlyList<NodeFile.Shard> Shards,
+    string? StartLsn = null)
 {
     public const string FileName = "node.json";
 
@@ -61,6 +63,10 @@ internal sealed record NodeFile(
 
     /// <summary>Writes the identity so that a crash leaves the old file or the new one, never half of one.</summary>
     public void Save(string directory) => AtomicFile.Write(Path.Combine(directory, FileName), JsonSerializer.SerializeToUtf8Bytes(this, Json));
+
+    /// <summary>Where a shard that has nothing yet begins.</summary>
+    [JsonIgnore]
+    public Lsn StartPosition => Lsn.TryParse(StartLsn, out var start) ? start : Lsn.Zero;
 
     /// <summary>The name of a shard's file in its <paramref name="generation"/>-th life.</summary>
     public static string FileNameOf(string shard, int generation) => $"{shard}.{generation}.db";

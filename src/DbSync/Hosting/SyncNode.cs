@@ -11,6 +11,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
     private readonly DataDirectory _directory;
     private readonly NodeFile _identity;
     private readonly IChangeSource _source;
+    private readonly ICopySource _copySource;
     private readonly IReplicaStore _store;
     private readonly IControlPlane _control;
     private readonly NodeOptions _options;
@@ -30,7 +31,8 @@ internal sealed partial class SyncNode : IAsyncDisposable
         DataDirectory directory, NodeFile identity, IChangeSource source, ICopySource copySource, IReplicaStore store, IControlPlane control,
         NodeOptions options, TimeProvider time, ILoggerFactory loggers)
     {
-        (_directory, _identity, _source, _store, _control, _options, _time) = (directory, identity, source, store, control, options, time);
+        (_directory, _identity, _source, _copySource, _store) = (directory, identity, source, copySource, store);
+        (_control, _options, _time) = (control, options, time);
         _logger = loggers.CreateLogger<SyncNode>();
         _delays = new DelayMeter(time);
         _lag = new LagProbe(time);
@@ -40,7 +42,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
         _acknowledge = new AcknowledgeTracker(_shards);
         _verifications = new VerificationHost(identity.Node, control, _hold, Positions, options.HoldMax, time, loggers.CreateLogger<VerificationHost>());
         _pipeline = new SyncPipeline(
-            source, _shards, new PartRouter(_shards.Count, placement, pool), pool, _acknowledge, _hold, _verifications.Wake, options.Pipeline, time,
+            source, _shards, new PartRouter(_shards.Count, placement, pool), pool, _acknowledge, _hold, _delays, _verifications.Wake, options.Pipeline, time,
             loggers.CreateLogger<SyncPipeline>());
         _copy = new CopyCoordinator(
             copySource, _shards, placement, _pipeline.RequestPosition, options.Copy, time, loggers.CreateLogger<CopyCoordinator>());
@@ -116,11 +118,17 @@ internal sealed partial class SyncNode : IAsyncDisposable
     /// <summary>Creates the replica tables that are published and not here, and drops those that are no longer published.</summary>
     private async Task AlignTablesAsync(CancellationToken cancellationToken)
     {
-        var published = await Patience.UntilReachableAsync(
-            () => _source.DescribeAsync(cancellationToken), _options.Pipeline.ReconnectDelay, _options.Pipeline.ReconnectDelayMax, _time, LogWaiting,
-            cancellationToken);
-        foreach (var shard in _shards) shard.Align(published);
+        var published = await UntilReachableAsync(() => _source.DescribeAsync(cancellationToken), cancellationToken);
+        var newest = await UntilReachableAsync(() => _copySource.NextTransactionAsync(cancellationToken), cancellationToken);
+        foreach (var shard in _shards)
+        {
+            shard.Applier.XidReference = newest; // the worker does not run yet
+            shard.Align(published);
+        }
     }
+
+    private Task<T> UntilReachableAsync<T>(Func<Task<T>> action, CancellationToken cancellationToken) => Patience.UntilReachableAsync(
+        action, _options.Pipeline.ReconnectDelay, _options.Pipeline.ReconnectDelayMax, _time, LogWaiting, cancellationToken);
 
     private void OnCommitted(ShardWorker shard)
     {

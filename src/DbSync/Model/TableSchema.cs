@@ -43,7 +43,9 @@ internal sealed record TableSchema(
     public const string ControlSchemaName = "dbsync";
 
     /// <summary>The table's name in a shard file: <c>schema.table</c> as one identifier, <c>public</c> left out.</summary>
-    public string ReplicaName { get; } = Schema == "public" ? Name : $"{Schema}.{Name}";
+    public string ReplicaName => ReplicaNameOf(Schema, Name);
+
+    public static string ReplicaNameOf(string schema, string name) => schema == "public" ? name : $"{schema}.{name}";
 
     public bool HasKey => !Key.IsEmpty;
 
@@ -52,7 +54,7 @@ internal sealed record TableSchema(
 
     /// <summary>True when both would store the same rows the same way: what decides whether a table has to be copied again.</summary>
     public bool StoresLike(TableSchema other) =>
-        ReplicaName == other.ReplicaName && Columns.SequenceEqual(other.Columns) && Key.SequenceEqual(other.Key);
+        Schema == other.Schema && Name == other.Name && Columns.SequenceEqual(other.Columns) && Key.SequenceEqual(other.Key);
 
     public override string ToString() => ReplicaName;
 }

@@ -48,6 +48,11 @@ internal sealed class ChangeApplier
         var record = new TableRecord(schema, TableState.Copying, Planned: false, Lsn.Zero);
         var remembered = _copies.TryGetValue(schema.Id, out var before) ? before.Dropped : [];
         _live.Remove(schema.Id);
+        foreach (var namesake in Tables.Where(t => t.Schema.Id != schema.Id && t.Schema.ReplicaName == schema.ReplicaName).ToList())
+        {
+            _live.Remove(namesake.Schema.Id); // renamed or dropped on the primary: the store replaces it
+            _copies.Remove(namesake.Schema.Id);
+        }
         _store.CreateTable(record);
         foreach (var xid in remembered) _store.SaveDroppedTransaction(schema.Id, xid);
         return Track(new TableCopy(record, [], remembered));

@@ -21,6 +21,8 @@ internal sealed class PartRouter(int shardCount, IRowPlacement placement, PartPo
         }
         var reader = new ChangeReader(part);
         while (reader.Read()) Route(ref reader);
+        foreach (var (table, column) in part.KeptAsText)
+            foreach (var share in _shares) share.MarkKept(table, column); // whoever holds the row, queries over the column span the shards
         pool.Return(part);
         return _shares;
     }

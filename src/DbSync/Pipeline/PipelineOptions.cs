@@ -27,6 +27,9 @@ internal sealed record PipelineOptions
     /// <summary>SQLite's write-ahead log is copied back into the file beyond this many bytes.</summary>
     public long WalBytesMax { get; init; } = 64L << 20;
 
+    /// <summary>The same when there is nothing else to do.</summary>
+    public long IdleWalBytesMax { get; init; } = 1L << 20;
+
     /// <summary>The first wait before connecting again; doubled each time.</summary>
     public TimeSpan ReconnectDelay { get; init; } = TimeSpan.FromMilliseconds(100);
 

@@ -17,12 +17,12 @@ internal sealed class PositionHold : IDisposable
 
     private readonly Lock _gate = new();
     private readonly ManualResetEventSlim _changed = new();
-    private readonly Queue<TransactionPart> _ready = new();
-    private readonly Queue<TransactionPart> _kept = new();
+    private readonly Queue<TransactionPart> _waiting = new();
     private readonly Queue<uint> _passed = new();
     private Phase _phase;
     private Request? _request;
-    private Request? _keptFor;
+    private Request? _judgedFor;
+    private int _allowed;
     private bool _unseen;
     private bool _reached;
     private Lsn _last;
@@ -49,66 +49,74 @@ internal sealed class PositionHold : IDisposable
     /// <summary>Lets everything pass again.</summary>
     public void Release() => Enter(Phase.Open, null);
 
-    /// <summary>The stream broke: what is kept comes again with the next one.</summary>
+    /// <summary>The stream broke: what is kept comes again with the next one. What passed has passed: the shards may hold it.</summary>
     public void Reset()
     {
         Release();
-        _ready.Clear();
-        _kept.Clear();
-        _passed.Clear();
-        _unseen = _reached = false;
+        _waiting.Clear();
+        JudgeAll(null);
     }
+
+    /// <summary>A stream begins: the shards stand at <paramref name="position"/>.</summary>
+    public void StartAt(Lsn position) => _last = position;
 
     public void Dispose() => _changed.Dispose();
 
     /// <summary>Takes the next part of the stream; what may go on comes out of <see cref="TryTake"/>.</summary>
-    public void Pass(TransactionPart part, CancellationToken cancellationToken)
+    public void Pass(TransactionPart part)
     {
-        if (Current(out var request) == Phase.Frozen && part.Begins)
-        {
-            Wait(Phase.Frozen, cancellationToken);
-            Current(out request);
-        }
-        if (!ReferenceEquals(request, _keptFor))
-        {
-            while (_kept.TryDequeue(out var kept)) _ready.Enqueue(kept); // of a hold that was given up
-            _unseen = _reached = false;
-            _keptFor = request;
-        }
-        if (request is null)
-        {
-            _ready.Enqueue(part);
-            return;
-        }
-        if (part.Begins && part.Xid != 0)
-        {
-            var seen = request.Snapshot.Sees(request.Snapshot.Widen(part.Xid));
-            if (seen && _unseen) request.Held.TrySetResult(null);
-            _unseen |= !seen;
-        }
-        (_unseen ? _kept : _ready).Enqueue(part);
-        _reached |= part.Ends && (part.Xid == 0 ? part.EndLsn : part.CommitLsn) >= request.InsertedUpTo;
+        _waiting.Enqueue(part);
+        Judge(part);
     }
 
     /// <summary>Gives the next part that may go on, and blocks while the stream is held.</summary>
     public bool TryTake([NotNullWhen(true)] out TransactionPart? part, CancellationToken cancellationToken)
     {
-        if (_ready.TryDequeue(out part))
+        while (true)
         {
-            Note(part);
-            return true;
+            var phase = Current(out var request);
+            if (!ReferenceEquals(request, _judgedFor)) JudgeAll(request);
+            if (_allowed > 0 && (phase != Phase.Frozen || !_waiting.Peek().Begins))
+            {
+                _allowed--;
+                part = _waiting.Dequeue();
+                Note(part);
+                return true;
+            }
+            part = null;
+            if (phase == Phase.Holding && _reached)
+            {
+                var equal = _passed.All(xid => request!.Snapshot.Sees(request.Snapshot.Widen(xid)));
+                request!.Held.TrySetResult(equal ? _last : null);
+            }
+            else if (phase != Phase.Frozen || _waiting.Count == 0)
+            {
+                return false;
+            }
+            Wait(phase, request, cancellationToken);
         }
-        if (Current(out var request) == Phase.Holding)
+    }
+
+    /// <summary>Judges everything that waits anew, for another snapshot or for none.</summary>
+    private void JudgeAll(Request? request)
+    {
+        (_judgedFor, _allowed, _unseen, _reached) = (request, 0, false, false);
+        foreach (var part in _waiting) Judge(part);
+    }
+
+    private void Judge(TransactionPart part)
+    {
+        if (_judgedFor is { } request)
         {
-            if (!_reached) return false;
-            var equal = _passed.All(xid => request!.Snapshot.Sees(request.Snapshot.Widen(xid)));
-            request!.Held.TrySetResult(equal ? _last : null);
-            Wait(Phase.Holding, cancellationToken);
+            if (part.Begins && part.Xid != 0)
+            {
+                var seen = request.Snapshot.Sees(request.Snapshot.Widen(part.Xid));
+                if (seen && _unseen) request.Held.TrySetResult(null);
+                _unseen |= !seen;
+            }
+            _reached |= part.Ends && (part.Xid == 0 ? part.EndLsn : part.CommitLsn) >= request.InsertedUpTo;
         }
-        _unseen = _reached = false;
-        if (!_kept.TryDequeue(out part)) return false;
-        Note(part);
-        return true;
+        if (!_unseen) _allowed++;
     }
 
     private void Note(TransactionPart part)
@@ -139,13 +147,14 @@ internal sealed class PositionHold : IDisposable
         }
     }
 
-    private void Wait(Phase whileIn, CancellationToken cancellationToken)
+    /// <summary>Waits for the next step, told by the request too: a hold that follows at once has the same phase.</summary>
+    private void Wait(Phase whileIn, Request? whileFor, CancellationToken cancellationToken)
     {
         while (true)
         {
             lock (_gate)
             {
-                if (_phase != whileIn) return;
+                if (_phase != whileIn || !ReferenceEquals(_request, whileFor)) return;
                 _changed.Reset();
             }
             _changed.Wait(cancellationToken);

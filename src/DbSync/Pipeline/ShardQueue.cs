@@ -11,13 +11,22 @@ internal sealed class ShardQueue(long bytesMax, int partsMax) : IDisposable
     private readonly Lock _gate = new();
     private readonly Queue<TransactionPart> _parts = new();
     private readonly Queue<ShardCommand> _commands = new();
-    private readonly SemaphoreSlim _arrived = new(0);
+    private readonly AutoResetEvent _arrived = new(false); // sleeps at once: to spin first would hold up whom it waits for
     private readonly SemaphoreSlim _room = new(0);
     private long _bytes;
     private bool _readerWaits;
     private bool _readerGathers;
     private bool _writerWaits;
     private bool _closed;
+
+    /// <summary>True once the shard takes nothing more.</summary>
+    public bool IsClosed
+    {
+        get
+        {
+            lock (_gate) return _closed;
+        }
+    }
 
     /// <summary>Queues a part, waiting while the queue is full.</summary>
     public void Enqueue(TransactionPart part, CancellationToken cancellationToken)
@@ -127,7 +136,7 @@ internal sealed class ShardQueue(long bytesMax, int partsMax) : IDisposable
     /// <summary>Waits to be woken; false when nobody did within <paramref name="timeout"/>.</summary>
     private bool Sleep(TimeSpan timeout)
     {
-        if (_arrived.Wait(timeout)) return true;
+        if (_arrived.WaitOne(timeout)) return true;
         lock (_gate)
         {
             if (_readerWaits)
@@ -136,7 +145,7 @@ internal sealed class ShardQueue(long bytesMax, int partsMax) : IDisposable
                 return false;
             }
         }
-        _arrived.Wait(CancellationToken.None); // a release raced with the timeout: take it, so that the count stays right
+        _arrived.WaitOne(); // a signal raced with the timeout: take it, so that the next wait is one
         return true;
     }
 
@@ -144,6 +153,6 @@ internal sealed class ShardQueue(long bytesMax, int partsMax) : IDisposable
     {
         if (!_readerWaits) return;
         _readerWaits = _readerGathers = false;
-        _arrived.Release();
+        _arrived.Set();
     }
 }

@@ -41,7 +41,7 @@ internal sealed class ShardWorker : IDisposable
         Queue = new ShardQueue(options.QueueBytesMax, options.QueuePartsMax);
         Applier = new ChangeApplier(store) { WaitForChunk = WaitForChunk };
         _next = store.Position;
-        _applied = _durable = store.Position.Value;
+        _applied = store.Position.Value; // but not known to be durable: the process may have died before it was synced
         _barrierAt = time.GetTimestamp();
         _thread = new Thread(Run) { IsBackground = true, Name = $"dbsync shard {store.Id}" };
     }
@@ -198,6 +198,7 @@ internal sealed class ShardWorker : IDisposable
         if (!_open)
         {
             Barrier();
+            CopyBackWal(_options.IdleWalBytesMax);
             return;
         }
         var pause = _options.CommitPause - _time.GetElapsedTime(_committedAt);
@@ -238,6 +239,7 @@ internal sealed class ShardWorker : IDisposable
     {
         EnsureOpen();
         Applier.Apply(part);
+        foreach (var (table, column) in part.KeptAsText) _store.MarkPrimaryOnly(table, column);
         _batchChanges += part.ChangeCount;
         ChangesApplied += part.ChangeCount;
         if (!part.Ends) return;
@@ -278,15 +280,18 @@ internal sealed class ShardWorker : IDisposable
         _awaitingCommit.Clear();
         Committed?.Invoke(this);
         if (_time.GetElapsedTime(_barrierAt) >= _options.BarrierInterval) Barrier();
-        if (_store.WalBytes > _options.WalBytesMax)
-        {
-            Failpoint.Hit(Failpoint.BeforeWalTruncation);
-            var started = _time.GetTimestamp();
-            _store.TruncateWal();
-            SyncTime += _time.GetElapsedTime(started);
-            Failpoint.Hit(Failpoint.AfterWalTruncation);
-        }
+        CopyBackWal(_options.WalBytesMax);
         _committedAt = _time.GetTimestamp();
+    }
+
+    private void CopyBackWal(long bytesMax)
+    {
+        if (_store.WalBytes <= bytesMax) return;
+        Failpoint.Hit(Failpoint.BeforeWalTruncation);
+        var started = _time.GetTimestamp();
+        _store.TruncateWal();
+        SyncTime += _time.GetElapsedTime(started);
+        Failpoint.Hit(Failpoint.AfterWalTruncation);
     }
 
     /// <summary>Makes everything committed so far survive a power loss; only such positions are acknowledged.</summary>

@@ -13,6 +13,7 @@ internal sealed partial class SyncPipeline(
     PartPool pool,
     AcknowledgeTracker acknowledge,
     PositionHold hold,
+    DelayMeter delays,
     Action controlTouched,
     PipelineOptions options,
     TimeProvider time,
@@ -45,6 +46,7 @@ internal sealed partial class SyncPipeline(
         _ = workers.ContinueWith(_ => stop.CancelAsync(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
         var delay = options.ReconnectDelay;
         var started = time.GetTimestamp();
+        var streamed = false;
         try
         {
             while (!stop.IsCancellationRequested)
@@ -52,11 +54,12 @@ internal sealed partial class SyncPipeline(
                 try
                 {
                     using var stream = await source.OpenAsync(Applied, stop.Token);
-                    (State, LastError, delay) = (PipelineState.Streaming, null, options.ReconnectDelay);
+                    (State, LastError, delay, streamed) = (PipelineState.Streaming, null, options.ReconnectDelay, true);
+                    delays.Follow();
                     LogStreaming(Applied);
                     await FollowAsync(stream, stop.Token);
                 }
-                catch (DbSyncException exception) when (IsPassing(exception, started))
+                catch (DbSyncException exception) when (IsPassing(exception, streamed, started))
                 {
                     (State, LastError) = (PipelineState.Connecting, exception);
                     LogLost(exception.Message, delay);
@@ -66,9 +69,10 @@ internal sealed partial class SyncPipeline(
                 }
             }
         }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        catch (OperationCanceledException) when (stop.IsCancellationRequested || shards.Any(s => s.Queue.IsClosed))
         {
-            // Asked to stop, or a shard stopped: the finally block tells which.
+            // Asked to stop; or a shard refuses more, because it has failed and is about to say why.
+            if (!cancellationToken.IsCancellationRequested) await workers;
         }
         finally
         {
@@ -81,6 +85,7 @@ internal sealed partial class SyncPipeline(
     /// <summary>Reads one stream to its end on a thread of its own: the reader blocks in the socket and in full queues.</summary>
     private async Task FollowAsync(IChangeStream stream, CancellationToken cancellationToken)
     {
+        hold.StartAt(Applied);
         Volatile.Write(ref _stream, stream);
         acknowledge.Attach(stream);
         using var closing = cancellationToken.Register(stream.Dispose);
@@ -104,7 +109,7 @@ internal sealed partial class SyncPipeline(
         foreach (var part in stream.Read(pool, cancellationToken))
         {
             PrimaryPosition = stream.PrimaryPosition;
-            hold.Pass(part, cancellationToken);
+            hold.Pass(part);
             while (hold.TryTake(out var ready, cancellationToken))
             {
                 var touchesControl = ready.TouchesControl;
@@ -132,12 +137,14 @@ internal sealed partial class SyncPipeline(
         }
     }
 
-    /// <summary>What trying again can mend; a slot in use only for a while after the start, since the user may be the node's own past life.</summary>
-    private bool IsPassing(DbSyncException exception, long started) => exception.Code switch
+    /// <summary>
+    /// What trying again can mend. A slot that is in use is waited for when this node had it before; at the start only for a while, since its
+    /// user may be this node's own past life or may be somebody else.
+    /// </summary>
+    private bool IsPassing(DbSyncException exception, bool streamed, long started) => exception.Code switch
     {
-        ErrorCodes.PrimaryUnreachable => true,
-        ErrorCodes.SlotInUse => Reconnects > 100 || Applied > Lsn.Zero && State == PipelineState.Streaming
-            || time.GetElapsedTime(started) < options.SlotWaitMax,
+        ErrorCodes.PrimaryUnreachable or ErrorCodes.MalformedStream => true,
+        ErrorCodes.SlotInUse => streamed || time.GetElapsedTime(started) < options.SlotWaitMax,
         _ => false,
     };
 

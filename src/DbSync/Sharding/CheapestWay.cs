@@ -36,7 +36,9 @@ internal sealed class CheapestWay
             if (++rounds > _distance.Length + 1) throw new InvalidOperationException("Moving buckets in a circle would save copies.");
         }
 
-        var sinks = Enumerable.Range(0, _placement.ShardCount).Where(shard => _placement.Deficit(shard) > 0 && _distance[shard] < Unreachable).ToArray();
+        var sinks = Enumerable.Range(0, _placement.ShardCount)
+            .Where(shard => _placement.Deficit(shard) > 0 && _distance[shard] < Unreachable)
+            .ToArray();
         if (sinks.Length == 0) return null;
         var steps = new List<PlacementStep>();
         for (var at = sinks.MinBy(shard => _distance[shard]); at != _source; at = _cameBy[at].From) steps.Add(_cameBy[at]);
@@ -81,7 +83,8 @@ internal sealed class CheapestWay
                     var costMin = -saved;
                     if (known.Exists && known.Cost <= costMin) continue;
                     var cost = costMin + (_placement.IsHome(bucket, to) ? 0 : 1);
-                    if ((!known.Exists || cost < known.Cost) && _placement.MayMove(bucket, from, to)) _steps[row, to] = new(bucket, from, to, cost);
+                    if ((!known.Exists || cost < known.Cost) && _placement.MayMove(bucket, from, to))
+                        _steps[row, to] = new(bucket, from, to, cost);
                 }
             }
         }

@@ -43,7 +43,8 @@ internal static class HashVectors
     /// <exception cref="DbSyncException">An answer is different.</exception>
     public static void Check(ReadOnlySpan<long> primary)
     {
-        if (primary.Length != All.Length + 1) throw new ArgumentException("One answer for each vector and one more are needed.", nameof(primary));
+        if (primary.Length != All.Length + 1)
+            throw new ArgumentException("One answer for each vector and one more are needed.", nameof(primary));
         var record = 0ul;
         for (var at = 0; at < All.Length; at++)
         {

@@ -7,7 +7,9 @@ namespace DbSync;
 /// <c>hash_numeric_extended</c> of a number in PostgreSQL's text form. PostgreSQL hashes the digits to base 10,000, without zero digits at
 /// either end, and mixes in the weight of the first; sign and scale don't count, so 1.0 and 1.00 hash alike.
 /// </summary>
-/// <remarks>Source: PostgreSQL, src/backend/utils/adt/numeric.c. A number has up to 147,455 digits, so it is hashed as it is read.</remarks>
+/// <remarks>
+/// Source: PostgreSQL, src/backend/utils/adt/numeric.c. A number has up to 147,455 digits, so it is hashed as it is read.
+/// </remarks>
 [StructLayout(LayoutKind.Auto)]
 internal readonly ref struct NumericHash
 {

@@ -18,7 +18,8 @@ internal sealed class ShardKey
 
     public ShardKey(string table, ImmutableArray<ShardKeyColumn> columns)
     {
-        if (columns.Length is 0 or > ColumnsMax) throw new ArgumentException($"A shard key has 1 to {ColumnsMax} columns.", nameof(columns));
+        if (columns.Length is 0 or > ColumnsMax)
+            throw new ArgumentException($"A shard key has 1 to {ColumnsMax} columns.", nameof(columns));
         Table = table;
         Columns = columns;
         _lastOrdinal = columns.Max(column => column.Ordinal);

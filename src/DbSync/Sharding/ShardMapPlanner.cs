@@ -40,33 +40,35 @@ internal static class ShardMapPlanner
             : new ShardMapPlan(current, target, Compare(current, target), copiesToMoveMin);
     }
 
-    /// <summary>Takes over the owners that are still there, except where two of them have become one place or are one copy too many.</summary>
+    /// <summary>
+    /// Takes over the owners that are still there, except where two of them have become one place or are one copy too many.
+    /// </summary>
     /// <returns>How many copies each shard held, the dropped ones included.</returns>
     private static int[] Keep(ShardMap current, ShardTopology topology, ShardPlacement placement)
     {
-        var ordinals = topology.Shards.Select((shard, ordinal) => (shard.Id, Ordinal: ordinal)).ToDictionary(pair => pair.Id, pair => pair.Ordinal);
-        var translated = current.Topology.Shards.Select(shard => ordinals.GetValueOrDefault(shard.Id, ShardPlacement.None)).ToArray();
-
-        // Who has most to give, by the quotas of the old holdings, gives first: what goes anyway needn't go twice.
+        var ordinals = Translate(current.Topology, topology);
         var held = new int[topology.Shards.Length];
-        for (var bucket = 0; bucket < Bucket.Count; bucket++)
+        var counts = current.CountCopies();
+        for (var shard = 0; shard < counts.Length; shard++)
         {
-            foreach (var owner in current.OwnersOf(new Bucket((ushort)bucket)))
-            {
-                if (translated[owner] != ShardPlacement.None) held[translated[owner]]++;
-            }
+            if (ordinals[shard] != ShardPlacement.None) held[ordinals[shard]] = counts[shard];
         }
 
+        // Who has most to give, by the quotas of the old holdings, gives first: what goes anyway needn't go twice.
         int[] before = [.. held];
         var quotas = ShardQuotas.Compute(topology, held);
-        var staying = new List<int>(current.Topology.Copies);
+        var staying = new List<int>(ShardTopology.CopiesMax);
         for (var bucket = 0; bucket < Bucket.Count; bucket++)
         {
             staying.Clear();
-            foreach (var owner in current.OwnersOf(new Bucket((ushort)bucket))) staying.Add(translated[owner]);
-            staying.RemoveAll(owner => owner == ShardPlacement.None);
-            while (Superfluous(staying, topology, held, quotas) is { } shard)
+            foreach (var owner in current.OwnersOf(new Bucket((ushort)bucket)))
             {
+                if (ordinals[owner] != ShardPlacement.None) staying.Add(ordinals[owner]);
+            }
+
+            while (!MayStay(staying, topology))
+            {
+                var shard = Superfluous(staying, topology, held, quotas);
                 staying.Remove(shard);
                 held[shard]--;
             }
@@ -77,37 +79,67 @@ internal static class ShardMapPlanner
         return before;
     }
 
+    /// <summary>For each shard of the one topology its ordinal in the other, or <see cref="ShardPlacement.None"/>.</summary>
+    private static ushort[] Translate(ShardTopology from, ShardTopology to)
+    {
+        var ordinals = to.Shards
+            .Select((shard, ordinal) => (shard.Id, Ordinal: (ushort)ordinal))
+            .ToDictionary(pair => pair.Id, pair => pair.Ordinal);
+        return [.. from.Shards.Select(shard => ordinals.GetValueOrDefault(shard.Id, ShardPlacement.None))];
+    }
+
+    private static bool MayStay(List<int> owners, ShardTopology topology)
+    {
+        for (var left = 1; left < owners.Count; left++)
+        {
+            for (var right = 0; right < left; right++)
+            {
+                if (topology.GroupOf[owners[left]] == topology.GroupOf[owners[right]]) return false;
+            }
+        }
+
+        return owners.Count <= topology.Copies;
+    }
+
     /// <summary>The owner to be dropped: of those that share a place, or else of too many, the one furthest above its quota.</summary>
-    private static int? Superfluous(List<int> owners, ShardTopology topology, int[] held, int[] quotas)
+    private static int Superfluous(List<int> owners, ShardTopology topology, int[] held, int[] quotas)
     {
         var sharing = owners.FindAll(owner => owners.Exists(other => other != owner && topology.GroupOf[other] == topology.GroupOf[owner]));
-        if (sharing.Count > 0) return sharing.MaxBy(owner => held[owner] - quotas[owner]);
-        return owners.Count > topology.Copies ? owners.MaxBy(owner => held[owner] - quotas[owner]) : null;
+        return (sharing.Count > 0 ? sharing : owners).MaxBy(owner => held[owner] - quotas[owner]);
     }
 
     private static ImmutableArray<BucketMove> Compare(ShardMap current, ShardMap target)
     {
         var moves = ImmutableArray.CreateBuilder<BucketMove>();
-        var lost = new List<ShardId>();
-        var gained = new List<ShardId>();
+        var ordinals = Translate(current.Topology, target.Topology);
         for (var number = 0; number < Bucket.Count; number++)
         {
             var bucket = new Bucket((ushort)number);
-            Names(current, bucket, lost);
-            Names(target, bucket, gained);
-            var before = lost.ToArray();
-            lost.RemoveAll(gained.Contains);
-            gained.RemoveAll(before.Contains);
-            for (var at = 0; at < Math.Max(lost.Count, gained.Count); at++)
-                moves.Add(new BucketMove(bucket, at < lost.Count ? lost[at] : null, at < gained.Count ? gained[at] : null));
+            var before = current.OwnersOf(bucket);
+            var after = target.OwnersOf(bucket);
+            var (gives, takes) = (0, 0);
+            while (true)
+            {
+                while (gives < before.Length && after.Contains(ordinals[before[gives]])) gives++;
+                while (takes < after.Length && Holds(before, after[takes])) takes++;
+                if (gives == before.Length && takes == after.Length) break;
+                moves.Add(new BucketMove(
+                    bucket,
+                    gives < before.Length ? current.Topology.Shards[before[gives++]].Id : null,
+                    takes < after.Length ? target.Topology.Shards[after[takes++]].Id : null));
+            }
         }
 
         return moves.DrainToImmutable();
-    }
 
-    private static void Names(ShardMap map, Bucket bucket, List<ShardId> names)
-    {
-        names.Clear();
-        foreach (var owner in map.OwnersOf(bucket)) names.Add(map.Topology.Shards[owner].Id);
+        bool Holds(ReadOnlySpan<ushort> owners, ushort shard)
+        {
+            foreach (var owner in owners)
+            {
+                if (ordinals[owner] == shard) return true;
+            }
+
+            return false;
+        }
     }
 }

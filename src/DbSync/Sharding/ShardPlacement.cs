@@ -54,7 +54,10 @@ internal sealed class ShardPlacement
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int CostOf(int bucket, int from, int to) => (IsHome(bucket, to) ? 0 : 1) - (from == None || IsHome(bucket, from) ? 0 : 1);
 
-    /// <summary>True when <paramref name="to"/> may hold the bucket once <paramref name="from"/> (or nobody, for a copy without owner) gave it up.</summary>
+    /// <summary>
+    /// True when <paramref name="to"/> may hold the bucket once <paramref name="from"/> (or nobody, for a copy without owner) gave it
+    /// up.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool MayMove(int bucket, int from, int to)
     {

@@ -70,7 +70,10 @@ internal static class ShardQuotas
     /// <summary>Gives one more to those with the largest remainders until the quotas make up the total.</summary>
     private static void RoundUp(Share[] shares, IEnumerable<int> members, long total)
     {
-        var ordered = members.OrderByDescending(at => shares[at].Remainder).ThenByDescending(at => shares[at].Held - shares[at].Quota).ToArray();
+        var ordered = members
+            .OrderByDescending(at => shares[at].Remainder)
+            .ThenByDescending(at => shares[at].Held - shares[at].Quota)
+            .ToArray();
         var left = total - ordered.Sum(at => shares[at].Quota);
         for (var next = 0; next < left; next++) shares[ordered[next]].Quota++;
     }

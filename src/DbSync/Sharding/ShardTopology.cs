@@ -2,7 +2,9 @@ using System.Collections.Immutable;
 
 namespace DbSync;
 
-/// <summary>What the copies of one bucket must not share. A zone holds nodes and a node holds shards, so each level implies the one before.</summary>
+/// <summary>
+/// What the copies of one bucket must not share. A zone holds nodes and a node holds shards, so each level implies the one before.
+/// </summary>
 internal enum Spread : byte
 {
     Shard = 0,

@@ -1,6 +1,8 @@
 namespace DbSync;
 
-/// <summary>Takes from each shard above its quota the buckets it prefers least, and gives them to those below that prefer them most.</summary>
+/// <summary>
+/// Takes from each shard above its quota the buckets it prefers least, and gives them to those below that prefer them most.
+/// </summary>
 internal static class SurplusMover
 {
     public static void Run(ShardPlacement placement, Rendezvous rendezvous)
@@ -29,7 +31,8 @@ internal static class SurplusMover
         var nearest = double.MaxValue;
         for (var shard = 0; shard < placement.ShardCount; shard++)
         {
-            if (placement.Deficit(shard) <= 0 || rendezvous.Bound(shard, bucket) >= nearest || !placement.MayMove(bucket, from, shard)) continue;
+            if (placement.Deficit(shard) <= 0 || rendezvous.Bound(shard, bucket) >= nearest) continue;
+            if (!placement.MayMove(bucket, from, shard)) continue;
             var distance = rendezvous.Distance(shard, bucket);
             if (distance >= nearest) continue;
             (nearest, chosen) = (distance, shard);

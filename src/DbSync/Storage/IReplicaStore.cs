@@ -81,6 +81,12 @@ internal interface IShardStore : IDisposable
     /// <summary>Forgets those below <paramref name="below"/>.</summary>
     void ForgetDroppedTransactions(TableId table, ulong below);
 
+    /// <summary>
+    /// Records that a column holds a value that was kept as PostgreSQL's text: queries over it go to the primary. It stays so until the table
+    /// is copied again.
+    /// </summary>
+    void MarkPrimaryOnly(TableSchema table, int column);
+
     /// <summary>Copies the write-ahead log back into the file, as far as readers allow (SQLite's own checkpoint).</summary>
     void TruncateWal();
 }

@@ -44,7 +44,9 @@ internal static class Lookup
         return allocated / (double)Keys;
     }
 
-    /// <summary>The time at the 10th percentile of many short slices: other work on the machine makes slices longer, never shorter.</summary>
+    /// <summary>
+    /// The time at the 10th percentile of many short slices: other work on the machine makes slices longer, never shorter.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static double Integers<T>(T placement)
         where T : struct, IKeyPlacement

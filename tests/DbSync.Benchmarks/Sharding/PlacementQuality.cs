@@ -17,7 +17,7 @@ internal sealed record PlacementQuality(string Name, double[] Balance, double We
     /// <summary>What is shown, with the goal of DbSync's own. The keys are a sample, so the goals leave room for its noise.</summary>
     public static IEnumerable<(string What, string Unit, double Goal, Func<PlacementQuality, double> Pick)> Aspects =>
         Sizes.Select<int, (string, string, double, Func<PlacementQuality, double>)>(
-                (size, at) => ($"balance of {size} shards", "max/mean", Math.Max(1.005, 1 + (4 * Math.Sqrt(size / (double)Keys))), quality => quality.Balance[at]))
+                (size, at) => ($"balance of {size} shards", "max/mean", 1 + (4 * Math.Sqrt(size / (double)Keys)), quality => quality.Balance[at]))
             .Concat(
             [
                 ($"balance of {Shards} shards of weights 1, 2, 4", "max/mean", 1.04, quality => quality.WeightedBalance),
@@ -29,7 +29,9 @@ internal sealed record PlacementQuality(string Name, double[] Balance, double We
         where T : struct, IKeyPlacement
     {
         var balance = Array.ConvertAll(Sizes, size => BalanceOf(scheme, ShardingBenchmark.Shards(size)));
-        var weighted = scheme is JumpScheme ? double.NaN : BalanceOf(scheme, ShardingBenchmark.Shards(Shards, weight: number => 1 << (number % 3)));
+        var weighted = scheme is JumpScheme
+            ? double.NaN
+            : BalanceOf(scheme, ShardingBenchmark.Shards(Shards, weight: number => 1 << (number % 3)));
 
         var shards = ShardingBenchmark.Shards(Shards);
         var before = scheme.Build(shards, null);

@@ -33,7 +33,8 @@ internal static class Planning
 
             var counts = map.CountCopies();
             var quota = (double)Bucket.Count * copies / Shards;
-            report.Add(Figure.AtMost($"buckets of a shard away from its quota, R={copies}", counts.Max(count => Math.Abs(count - quota)), "buckets", 1));
+            var away = counts.Max(count => Math.Abs(count - quota));
+            report.Add(Figure.AtMost($"buckets of a shard away from its quota, R={copies}", away, "buckets", 1));
         }
 
         void Time(string name, Action plan) =>

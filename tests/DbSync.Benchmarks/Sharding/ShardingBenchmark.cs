@@ -40,9 +40,12 @@ internal static class ShardingBenchmark
     }
 
     public static ShardTopology Shards(int count, int copies = 1, Func<int, int>? weight = null) =>
-        new([.. Enumerable.Range(0, count).Select(number => new ShardMember(new ShardId($"shard-{number}"), weight?.Invoke(number) ?? 1))], copies);
+        new(
+            [.. Enumerable.Range(0, count).Select(number => new ShardMember(new ShardId($"shard-{number}"), weight?.Invoke(number) ?? 1))],
+            copies);
 
-    public static ShardTopology Without(this ShardTopology topology, int ordinal) => new(topology.Shards.RemoveAt(ordinal), topology.Copies);
+    public static ShardTopology Without(this ShardTopology topology, int ordinal) =>
+        new(topology.Shards.RemoveAt(ordinal), topology.Copies);
 
     public static ShardTopology With(this ShardTopology topology, ShardMember member) => new(topology.Shards.Add(member), topology.Copies);
 

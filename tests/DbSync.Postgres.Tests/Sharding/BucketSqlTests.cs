@@ -10,7 +10,12 @@ public sealed class BucketSqlTests(PostgresFixture postgres)
 
     private static readonly ShardKey Key = new(
         "orders",
-        [new(1, "we\"ird", HashKind.Text), new(0, "Customer Id", HashKind.Integer), new(2, "day", HashKind.Date), new(3, "raw", HashKind.Bytes)]);
+        [
+            new(1, "we\"ird", HashKind.Text),
+            new(0, "Customer Id", HashKind.Integer),
+            new(2, "day", HashKind.Date),
+            new(3, "raw", HashKind.Bytes),
+        ]);
 
     private static readonly Bucket[] Some = [.. Enumerable.Range(0, Bucket.Count / 4).Select(number => new Bucket((ushort)(number * 4)))];
 
@@ -75,7 +80,8 @@ public sealed class BucketSqlTests(PostgresFixture postgres)
         var expected = await ScalarAsync(
             connection,
             $"""
-             SELECT ARRAY[count(*) FILTER (WHERE "Customer Id" % 2 = 0), count(*), count(*)] FROM orders WHERE {BucketSql.IsIn(Key, [.. Some])}
+             SELECT ARRAY[count(*) FILTER (WHERE "Customer Id" % 2 = 0), count(*), count(*)]
+             FROM orders WHERE {BucketSql.IsIn(Key, [.. Some])}
              """);
         sent.ShouldBe(expected);
     }
@@ -98,7 +104,10 @@ public sealed class BucketSqlTests(PostgresFixture postgres)
 
     private static Task FillAsync(NpgsqlConnection connection, int rows) => ExecuteAsync(
         connection,
-        $"INSERT INTO orders SELECT i - 500, 'ä' || md5(i::text), date '1990-01-01' + i, decode(md5('b' || i), 'hex') FROM generate_series(1, {rows}) i");
+        $"""
+         INSERT INTO orders
+         SELECT i - 500, 'ä' || md5(i::text), date '1990-01-01' + i, decode(md5('b' || i), 'hex') FROM generate_series(1, {rows}) i
+         """);
 
     private static async Task ExecuteAsync(NpgsqlConnection connection, string sql)
     {

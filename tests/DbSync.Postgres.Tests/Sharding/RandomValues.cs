@@ -28,10 +28,19 @@ internal sealed record RandomValues(HashKind Kind, string Type, string Value)
         new(HashKind.Timestamp, "timestamptz", "timestamptz '0005-01-01' + ('x' || h)::bit(58)::int8 * interval '1 microsecond'"),
         new(HashKind.Timestamp, "timestamptz", "timestamptz 'epoch' - ('x' || h)::bit(57)::int8 * interval '1 microsecond'"),
         new(HashKind.Timestamp, "timestamp", "CASE i % 2 WHEN 0 THEN 'infinity' ELSE '-infinity' END"),
-        new(HashKind.Numeric, "numeric", "(('x' || h)::bit(64)::int8::text || repeat('0', i % 23) || '.' || repeat('0', i % 19) || i)::numeric"),
-        new(HashKind.Numeric, "numeric", "(('x' || h)::bit(8)::int4::text || CASE i % 3 WHEN 0 THEN '' ELSE '.' || repeat('0', i % 31) END)::numeric"),
+        new(
+            HashKind.Numeric,
+            "numeric",
+            "(('x' || h)::bit(64)::int8::text || repeat('0', i % 23) || '.' || repeat('0', i % 19) || i)::numeric"),
+        new(
+            HashKind.Numeric,
+            "numeric",
+            "(('x' || h)::bit(8)::int4::text || CASE i % 3 WHEN 0 THEN '' ELSE '.' || repeat('0', i % 31) END)::numeric"),
         new(HashKind.Numeric, "numeric(20,6)", "('x' || h)::bit(45)::int8 / 1000003.0"),
-        new(HashKind.Numeric, "numeric", "('0.' || repeat('0', i % 9) || translate(left(repeat(h, 4), i % 120), 'abcdef', '000000') || '0')::numeric"),
+        new(
+            HashKind.Numeric,
+            "numeric",
+            "('0.' || repeat('0', i % 9) || translate(left(repeat(h, 4), i % 120), 'abcdef', '000000') || '0')::numeric"),
         new(HashKind.Numeric, "numeric", "CASE i % 3 WHEN 0 THEN 'NaN' WHEN 1 THEN 'Infinity' ELSE '-Infinity' END"),
     ];
 

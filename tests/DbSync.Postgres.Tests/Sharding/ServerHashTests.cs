@@ -56,7 +56,8 @@ public sealed class ServerHashTests(PostgresFixture postgres, Postgres18Fixture 
     {
         const ulong OtherSeed = 81985529216486895;
         await using var opened = connection;
-        await using var export = await connection.BeginBinaryExportAsync($"COPY ({values.Query(Rows)}) TO STDOUT (FORMAT binary)", cancellationToken);
+        var copy = $"COPY ({values.Query(Rows)}) TO STDOUT (FORMAT binary)";
+        await using var export = await connection.BeginBinaryExportAsync(copy, cancellationToken);
         var cell = new ChangeBuffer(1024);
         var compared = 0;
         for (; await export.StartRowAsync(cancellationToken) > 0; compared++)
@@ -81,7 +82,8 @@ public sealed class ServerHashTests(PostgresFixture postgres, Postgres18Fixture 
     private static async Task<NpgsqlConnection> OpenAsync(PostgresFixture fixture)
     {
         var server = await fixture.GetServerAsync(TestContext.Current.CancellationToken);
-        var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(server.ConnectionString) { Timezone = "UTC" }.ConnectionString);
+        var settings = new NpgsqlConnectionStringBuilder(server.ConnectionString) { Timezone = "UTC" };
+        var connection = new NpgsqlConnection(settings.ConnectionString);
         await connection.OpenAsync(TestContext.Current.CancellationToken);
         return connection;
     }

@@ -47,7 +47,7 @@ public static class ReplicaOracle
     private static List<string> ReplicaRows(string file, TableSchema table, TypeCodec[] codecs)
     {
         using var database = new SqliteDatabase(file, Path.GetFileName(file));
-        SqliteCollations.RegisterBuiltIn(database);
+        SqliteCollations.RegisterBuiltIn(database.Handle);
         using var statement = database.Prepare($"SELECT {SqlName.List(table.Columns.Select(c => c.Name))} FROM {SqlName.Quote(table.ReplicaName)}");
         var rows = new List<string>();
         var cells = new ChangeBuffer(1024);

@@ -37,7 +37,8 @@ public sealed class ShardKeyTests
     [InlineData(3802, false, true, true, "does not compute")]
     public void What_cannot_be_hashed_alike_is_refused_with_the_reason(uint type, bool isEnum, bool deterministic, bool utf8, string reason)
     {
-        var refusal = Should.Throw<DbSyncException>(() => new ShardKeyType("t", "c", "type", type, isEnum, deterministic, utf8).ToHashKind());
+        var column = new ShardKeyType("t", "c", "type", type, isEnum, deterministic, utf8);
+        var refusal = Should.Throw<DbSyncException>(() => column.ToHashKind());
         refusal.Code.ShouldBe(ErrorCodes.UnsupportedShardKey);
         refusal.Message.ShouldContain(reason);
     }

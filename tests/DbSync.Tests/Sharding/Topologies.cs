@@ -15,7 +15,9 @@ internal static class Topologies
     public static ShardTopology With(this ShardTopology topology, Func<ImmutableArray<ShardMember>, ImmutableArray<ShardMember>> change) =>
         new(change(topology.Shards), topology.Copies, topology.Spread);
 
-    /// <summary>Up to 24 shards on up to 8 nodes in up to 4 zones, weights 0 to 9, and as many copies as the places allow, at most 4.</summary>
+    /// <summary>
+    /// Up to 24 shards on up to 8 nodes in up to 4 zones, weights 0 to 9, and as many copies as the places allow, at most 4.
+    /// </summary>
     public static Gen<ShardTopology> Random { get; } =
         from count in Gen.Int[1, 24]
         from offset in Gen.Int[0, 12]

@@ -1,0 +1,76 @@
+using System.CommandLine;
+using DbSync.Cli.Running;
+using DbSync.Postgres;
+using DbSync.Sqlite;
+using Spectre.Console;
+
+namespace DbSync.Cli.Commands;
+
+/// <summary><c>dbsync doctor</c>: every precondition, how it stands, and what mends it.</summary>
+internal static class DoctorCommand
+{
+    public static (Command Command, string Example) Create(CommandRunner runner)
+    {
+        var command = new Command("doctor", "Check every precondition; each comes with a code, why it matters, and the statement that mends it. Exits 3 when one fails.");
+        runner.Bind(command, RunAsync);
+        return (command, "dbsync doctor --json");
+    }
+
+    private static async Task<int> RunAsync(CommandContext context)
+    {
+        var (settings, console) = (context.Settings, context.Console);
+        var identity = NodeFile.TryLoad(settings.Data);
+        await using var primary = new Primary(settings.Primary);
+        List<PreflightCheck> checks = [LocalChecks.Sqlite(), LocalChecks.Directory(settings.Data), TransportCheck.Of(primary)];
+        var exitWhenUnreachable = ExitCode.Ok;
+        try
+        {
+            checks.AddRange(await RemoteAsync(settings, identity, primary, context.Cancellation));
+        }
+        catch (DbSyncException exception) when (ExitCode.Of(exception.Code) == ExitCode.Unreachable)
+        {
+            checks.Add(PreflightCheck.Fail(CheckCodes.Reachable, "primary", exception.Message, "Everything else depends on it.", exception.Fix));
+            exitWhenUnreachable = ExitCode.Unreachable;
+        }
+        var ok = checks.TrueForAll(c => c.State != CheckState.Fail);
+        console.WriteJson(new { Ok = ok, Checks = checks });
+        if (!console.IsJson) Print(console, checks, ok);
+        return exitWhenUnreachable != ExitCode.Ok ? exitWhenUnreachable : ok ? ExitCode.Ok : ExitCode.Preflight;
+    }
+
+    private static async Task<List<PreflightCheck>> RemoteAsync(ToolSettings settings, NodeFile? identity, Primary primary, CancellationToken cancellationToken)
+    {
+        var server = await ServerFacts.ReadAsync(primary, cancellationToken);
+        var publication = identity?.Publication ?? ReplicaNames.Publication(settings.Replica);
+        var checks = ServerChecks.All(server, hasSlot: identity is not null).ToList();
+        checks.Add(await NodeChecks.ControlSchemaAsync(primary, server, cancellationToken));
+        var state = await primary.UseAsync(c => PublicationState.ReadAsync(c, publication, cancellationToken), cancellationToken);
+        checks.Add(NodeChecks.Publication(publication, state));
+        checks.AddRange(await TableChecks.RunAsync(primary, server, publication, state, cancellationToken));
+        if (identity is null) return checks;
+        var slot = await new ReplicationSlot(primary, identity.Slot).ReadAsync(cancellationToken);
+        checks.AddRange(NodeChecks.Slot(identity.Slot, slot, PositionOf(settings.Data, identity)));
+        return checks;
+    }
+
+    /// <summary>The smallest position of the shards; a shard that is not there yet begins where the slot was made.</summary>
+    private static Lsn PositionOf(string directory, NodeFile identity) => identity.Shards.Min(shard =>
+    {
+        if (!File.Exists(Path.Combine(directory, shard.File))) return identity.StartPosition;
+        using var view = new ShardView(directory, shard);
+        return Lsn.Max(view.Position, identity.StartPosition);
+    });
+
+    private static void Print(ToolConsole console, IReadOnlyList<PreflightCheck> checks, bool ok)
+    {
+        foreach (var check in checks)
+        {
+            var (mark, color) = check.State switch { CheckState.Ok => ("ok  ", "green"), CheckState.Warn => ("warn", "yellow"), _ => ("FAIL", "red") };
+            console.People.MarkupLineInterpolated($"[{color}]{mark}[/] {check.Code}  {check.Name}: {check.Detail}");
+            if (check.Why is not null) console.Line($"              {check.Why}");
+            if (check.Fix is not null) console.Line($"              {check.Fix}");
+        }
+        var failed = checks.Count(c => c.State == CheckState.Fail);
+        console.Line(ok ? "All preconditions hold." : $"{failed} precondition(s) do not hold.");
+    }
+}

@@ -1,0 +1,17 @@
+using DbSync.Postgres;
+
+namespace DbSync.Cli.Running;
+
+/// <summary>The files that DbSync keeps in a data directory.</summary>
+internal static class DataFiles
+{
+    /// <summary>Deletes them, and the directory when nothing else is in it. What DbSync did not make stays.</summary>
+    public static void Delete(string directory)
+    {
+        var shards = NodeFile.TryLoad(directory)?.Shards ?? [];
+        var names = shards.SelectMany(s => new[] { s.File, s.File + "-wal", s.File + "-shm" })
+            .Concat([NodeFile.FileName, LiveStatus.FileName, PendingNode.FileName, DataDirectory.LockFileName]);
+        foreach (var name in names) File.Delete(Path.Combine(directory, name));
+        if (!Directory.EnumerateFileSystemEntries(directory).Any()) Directory.Delete(directory);
+    }
+}

@@ -1,0 +1,43 @@
+using DbSync.Postgres;
+
+namespace DbSync.Cli.Status;
+
+/// <summary>What the primary says of a node: its own position and the node's slot.</summary>
+internal sealed record PrimaryView(Lsn Position, Lsn? Confirmed, SlotReport Slot)
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    /// <summary>Asks the primary; null when it doesn't answer in time.</summary>
+    public static async Task<PrimaryView?> TryReadAsync(Primary? primary, string slot, CancellationToken cancellationToken)
+    {
+        if (primary is null) return null;
+        using var limit = new CancellationTokenSource(Patience, TimeProvider.System);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            if (await new ReplicationSlot(primary, slot).ReadAsync(both.Token) is not { } state)
+                return new PrimaryView(
+                    Lsn.Parse(await primary.ScalarAsync<string>("SELECT pg_catalog.pg_current_wal_lsn()::text", both.Token)), null,
+                    new SlotReport(slot, false, "missing", null, null, null));
+            var eta = state.BudgetBytes is { } budget && await RateAsync(primary, both.Token) is > 0 and var rate ? Math.Max(0, budget) / rate * 1000 : (double?)null;
+            return new PrimaryView(
+                state.Current, state.Confirmed, new SlotReport(state.Name, state.Active, state.WalStatus, state.RetainedBytes, state.BudgetBytes, eta));
+        }
+        catch (DbSyncException exception) when (exception.Code is ErrorCodes.PrimaryUnreachable or ErrorCodes.AuthenticationFailed)
+        {
+            return null;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The bytes of log that the primary has written each second since its statistics began.</summary>
+    private static Task<double> RateAsync(Primary primary, CancellationToken cancellationToken) => primary.ScalarAsync<double>(
+        """
+        SELECT coalesce(wal_bytes / nullif(extract(epoch FROM pg_catalog.clock_timestamp() - stats_reset), 0), 0)::float8
+        FROM pg_catalog.pg_stat_wal
+        """,
+        cancellationToken);
+}

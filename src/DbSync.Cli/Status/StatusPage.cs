@@ -1,0 +1,41 @@
+using Spectre.Console;
+using Spectre.Console.Rendering;
+
+namespace DbSync.Cli.Status;
+
+/// <summary>A status as people read it.</summary>
+internal static class StatusPage
+{
+    public static IRenderable Of(StatusReport status)
+    {
+        var summary = new Grid().AddColumn().AddColumn();
+        void Add(string name, string value) => summary.AddRow(new Text(name), new Text(value));
+        Add("node", $"{status.Node} of replica {status.Replica}");
+        Add("state", status.Waiting is null ? status.State : $"{status.State}: {status.Waiting}");
+        Add("applied", $"{status.AppliedLsn} (durable {status.DurableLsn ?? "-"}, acknowledged {status.AcknowledgedLsn ?? "-"})");
+        Add("primary", status.PrimaryLsn ?? "unknown");
+        Add("lag", $"{Units.Duration(status.LagMs)}, {Units.Bytes(status.LagBytes)}");
+        Add("delay p50/p99", $"total {Pair(status.Delay.TotalMs)} = write {Pair(status.Delay.WriteMs)} + transfer {Pair(status.Delay.TransferMs)} + sync {Pair(status.Delay.SyncMs)}");
+        Add("slot", status.Slot is { } slot
+            ? $"{slot.Name}, {(slot.Active ? "active" : "inactive")}, {slot.WalStatus}, keeps {Units.Bytes(slot.RetainedWalBytes)}"
+                + (slot.BudgetBytes is null ? ", no limit" : $" of log, {Units.Bytes(slot.BudgetBytes)} left ({Units.Duration(slot.BudgetEtaMs)} at the average rate)")
+            : "unknown: the primary can't be reached");
+        Add("applied since start", $"{Units.Count(status.Counters.Transactions)} transactions, {Units.Count(status.Counters.Rows)} rows, {Units.Count(status.Counters.Reconnects)} reconnects");
+
+        var shards = new Table().Border(TableBorder.Simple).AddColumns("shard", "file", "state", "applied");
+        shards.AddColumn(new TableColumn("rows").RightAligned()).AddColumn(new TableColumn("size").RightAligned());
+        foreach (var shard in status.Shards)
+            shards.AddRow(Cells(shard.Id, shard.File, shard.State, shard.AppliedLsn ?? "-", Units.Count(shard.Rows), Units.Bytes(shard.Bytes)));
+        var tables = new Table().Border(TableBorder.Simple).AddColumns("table", "state");
+        tables.AddColumn(new TableColumn("rows").RightAligned()).AddColumn(new TableColumn("chunks").RightAligned());
+        foreach (var table in status.Tables)
+            tables.AddRow(Cells(
+                table.Name, table.State switch { TableState.Live => "live", TableState.CatchingUp => "catching up", _ => "copying" }, Units.Count(table.Rows),
+                table.Chunks == 0 ? "" : $"{table.ChunksDone}/{table.Chunks}"));
+        return new Rows(summary, shards, tables);
+    }
+
+    public static IRenderable[] Cells(params string[] texts) => [.. texts.Select(t => new Text(t))];
+
+    private static string Pair(DelayStatus.Quantiles quantiles) => $"{Units.Duration(quantiles.P50)}/{Units.Duration(quantiles.P99)}";
+}

@@ -1,0 +1,114 @@
+using System.Diagnostics;
+using DbSync.Sqlite;
+
+namespace DbSync.Cli.Status;
+
+/// <summary>
+/// Puts a node's status together from three sides: what the process says (<c>status.json</c>), what the shards hold, and what the primary
+/// says of the slot. Each side may be missing.
+/// </summary>
+internal sealed class StatusReader(NodeFile identity, string directory, Func<CancellationToken, Task<PrimaryView?>> primary, TimeProvider time)
+{
+    /// <summary>A process that has not spoken for so long is taken for gone.</summary>
+    private static readonly TimeSpan SilenceMax = TimeSpan.FromSeconds(10);
+
+    private static readonly DelayStatus.Quantiles Unknown = new(null, null);
+
+    public async Task<StatusReport> ReadAsync(CancellationToken cancellationToken)
+    {
+        var live = LiveStatus.TryLoad(directory);
+        var running = live is not null && IsRunning(live);
+        var view = await primary(cancellationToken);
+        var (shards, tables) = ReadShards();
+        var state = StateOf(live, running, tables);
+        var applied = running ? Lsn.Parse(live!.AppliedLsn) : shards.Count == 0 ? Lsn.Zero : shards.Min(s => s.Position);
+        var primaryLsn = view?.Position ?? (live is null ? null : Lsn.Parse(live.PrimaryLsn));
+        return new StatusReport
+        {
+            Replica = identity.Replica,
+            Node = identity.Node,
+            State = state,
+            AppliedLsn = applied.ToString(),
+            DurableLsn = live?.DurableLsn,
+            AcknowledgedLsn = view?.Confirmed?.ToString() ?? live?.AcknowledgedLsn,
+            PrimaryLsn = primaryLsn?.ToString(),
+            LagMs = Lag(live, running),
+            LagBytes = primaryLsn is { } now ? Lsn.BytesBetween(now, applied) : null,
+            Delay = live?.Delay ?? new DelayStatus(Unknown, Unknown, Unknown, Unknown),
+            Slot = view?.Slot,
+            Shards = [.. shards.Select(s => s.Report with { State = running || s.Report.State == "copying" ? s.Report.State : state })],
+            Tables = tables,
+            Counters = new CounterReport(live?.Transactions, live?.Rows, live?.Reconnects),
+            ProcessId = running ? live!.ProcessId : null,
+            UpdatedAt = live?.UpdatedAt,
+            Waiting = live?.Waiting,
+            ErrorCode = live?.ErrorCode,
+        };
+    }
+
+    private static string StateOf(LiveStatus? live, bool running, IReadOnlyList<TableReport> tables) => live switch
+    {
+        { Pipeline: PipelineState.Failed } => "failed",
+        null => "stopped",
+        _ when !running => "stopped",
+        { Pipeline: PipelineState.Connecting } => "stale",
+        _ => live.Copying || tables.Any(t => t.State != TableState.Live) ? "copying" : "streaming",
+    };
+
+    /// <summary>Lag goes on growing while nobody measures it.</summary>
+    private double? Lag(LiveStatus? live, bool running)
+    {
+        if (live?.LagMs is not { } lag) return null;
+        var silence = (time.GetUtcNow() - live.UpdatedAt).TotalMilliseconds;
+        return running && silence < 2000 ? lag : lag + Math.Max(0, silence);
+    }
+
+    private bool IsRunning(LiveStatus live)
+    {
+        if (live.Pipeline is PipelineState.Stopped or PipelineState.Failed || time.GetUtcNow() - live.UpdatedAt > SilenceMax) return false;
+        try
+        {
+            using var process = Process.GetProcessById(live.ProcessId);
+            return !process.HasExited;
+        }
+        catch (ArgumentException)
+        {
+            // No such process here. In another container it may be there: then it holds the directory.
+            if (DataDirectory.TryLock(directory) is not { } free) return true;
+            free.Dispose();
+            return false;
+        }
+    }
+
+    private (List<(Lsn Position, ShardReport Report)> Shards, List<TableReport> Tables) ReadShards()
+    {
+        var shards = new List<(Lsn, ShardReport)>();
+        var tables = new SortedDictionary<string, TableReport>(StringComparer.Ordinal);
+        foreach (var shard in identity.Shards)
+        {
+            if (!File.Exists(Path.Combine(directory, shard.File)))
+            {
+                shards.Add((Lsn.Zero, new ShardReport(shard.Id, shard.File, "copying", null, 0, 0)));
+                continue;
+            }
+            using var view = new ShardView(directory, shard);
+            var position = view.BeginSnapshot();
+            var progress = view.Progress();
+            view.EndSnapshot();
+            var state = progress.All(t => t.State == TableState.Live) ? "streaming" : "copying";
+            shards.Add((position, new ShardReport(shard.Id, shard.File, state, position.ToString(), progress.Sum(t => t.Rows), view.Bytes)));
+            foreach (var table in progress)
+            {
+                var before = tables.GetValueOrDefault(table.Name) ?? new TableReport(table.Name, TableState.Live, 0, 0, 0);
+                tables[table.Name] = before with
+                {
+                    State = table.State < before.State ? table.State : before.State,
+                    Rows = before.Rows + table.Rows,
+                    ChunksDone = before.ChunksDone + table.ChunksDone,
+                    Chunks = before.Chunks + table.Chunks,
+                };
+            }
+        }
+        return (shards, [.. tables.Values]);
+    }
+}

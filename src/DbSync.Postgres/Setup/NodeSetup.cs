@@ -1,0 +1,133 @@
+using Npgsql;
+
+namespace DbSync.Postgres;
+
+/// <summary>
+/// Sets a node up: control schema, publication, its row, its slot, and last its <c>node.json</c>. Each step looks at what is there, so that
+/// a second run changes nothing and a run that was killed goes on.
+/// </summary>
+internal sealed class NodeSetup(Primary primary)
+{
+    private readonly ControlSchema _schema = new(primary);
+
+    /// <summary>Does what is missing, or only says what that is.</summary>
+    /// <exception cref="DbSyncException">DBS1004 the directory belongs to another node, DBS2003 and others for a named table that can't be
+    /// published, DBS2006 a right is missing, DBS2010 the node's name is taken, DBS3002 the node's slot is gone.</exception>
+    public async Task<SetupResult> RunAsync(SetupRequest request, bool dryRun, CancellationToken cancellationToken)
+    {
+        var replica = ReplicaNames.Check(request.Replica, "replica");
+        var publication = ReplicaNames.Publication(replica);
+        var server = await primary.UseAsync(c => ServerIdentity.ReadAsync(c, cancellationToken), cancellationToken);
+        var file = request.SchemaOnly ? null : NodeFile.TryLoad(request.DataDirectory);
+        if (file is not null) Check(file, request, server);
+        var pending = request.SchemaOnly ? null : PendingNode.TryLoad(request.DataDirectory);
+        var node = request.SchemaOnly
+            ? null
+            : ReplicaNames.Check(request.Node ?? file?.Node ?? (pending?.Replica == replica ? pending.Node : null) ?? ReplicaNames.NewNode(), "node");
+
+        var scripts = await _schema.PendingAsync(cancellationToken);
+        var (state, tables) = await primary.UseAsync(
+            async c => (await PublicationState.ReadAsync(c, publication, cancellationToken), await TableInspector.ReadAsync(c, cancellationToken)), cancellationToken);
+        var plan = Plan(request, state, tables, server);
+        var statements = scripts.Select(ControlSchema.ToSql).ToList();
+        var sql = SetupSql.Publication(publication, state, plan.Tables, request.Tables is not null, server.Version).ToList();
+        if (request.GrantTo is { } role) sql.AddRange(SetupSql.Grants(role, plan.Tables));
+        statements.AddRange(sql);
+
+        var slot = node is null ? null : ReplicaNames.Slot(replica, node);
+        var existing = slot is null ? null : await new ReplicationSlot(primary, slot).ReadAsync(cancellationToken);
+        var own = file is not null || pending is { } begun && begun.Node == node && begun.Replica == replica;
+        if (node is not null)
+        {
+            var registered = scripts.Count == 0 && await IsRegisteredAsync(node, cancellationToken);
+            CheckSlot(request, file, node, existing, own, registered);
+            if (existing is not null && !own) statements.Add(SetupSql.DropSlot(slot!));
+            if (!registered) statements.Add(SetupSql.Node(node, replica, slot!, publication));
+            if (existing is null || !own) statements.Add(SetupSql.CreateSlot(slot!));
+        }
+        var result = new SetupResult(node, slot, publication, statements, [.. plan.Tables.Select(t => t.ReplicaName)], plan.Refused);
+        if (dryRun) return result;
+
+        CheckOwnership(plan, state);
+        if (node is not null) DataDirectory.Create(request.DataDirectory);
+        if (node is not null && file is null) new PendingNode(replica, node).Save(request.DataDirectory);
+        if (scripts.Count > 0) await _schema.UpgradeAsync(cancellationToken);
+        foreach (var statement in sql) await primary.ExecuteAsync(statement, cancellationToken);
+        if (node is null) return result;
+        if (existing is not null && !own) await primary.ExecuteAsync(SetupSql.DropSlot(slot!), cancellationToken);
+        await primary.ExecuteAsync(SetupSql.Node(node, replica, slot!, publication), cancellationToken);
+        var start = await new ReplicationSlot(primary, slot!).CreateAsync(cancellationToken);
+        if (file is null || existing is null)
+            new NodeFile(
+                replica, node, slot!, publication, server.SystemIdentifier, server.Database,
+                [new NodeFile.Shard(ReplicaNames.DefaultShard, NodeFile.FileNameOf(ReplicaNames.DefaultShard, 1))],
+                start.ToString()).Save(request.DataDirectory);
+        PendingNode.Delete(request.DataDirectory);
+        return result;
+    }
+
+    private static PublicationPlan Plan(SetupRequest request, PublicationState? state, IReadOnlyList<TableFacts> tables, ServerIdentity server)
+    {
+        var published = state?.Tables ?? new HashSet<string>(StringComparer.Ordinal);
+        var named = request.Tables ?? (state is { TakesEveryTable: false } ? published : null);
+        var plan = PublicationPlan.Of(tables, named, published, server.Version);
+        // Tables that were left out on purpose are no news.
+        return request.Tables is null && named is not null ? plan with { Refused = [] } : plan;
+    }
+
+    private static void Check(NodeFile file, SetupRequest request, ServerIdentity server)
+    {
+        if (file.Replica != request.Replica || request.Node is not null && request.Node != file.Node)
+            throw new DbSyncException(
+                ErrorCodes.IdentityMismatch,
+                $"The data directory belongs to node '{file.Node}' of replica '{file.Replica}'.",
+                "Use another --data for another node.");
+        if (file.SystemIdentifier != server.SystemIdentifier || file.Database != server.Database)
+            throw new DbSyncException(
+                ErrorCodes.PrimaryChanged,
+                "The data directory belongs to another PostgreSQL cluster or database than the connection leads to.",
+                "Check the connection string, or use another --data.");
+    }
+
+    private static void CheckSlot(SetupRequest request, NodeFile? file, string node, SlotState? slot, bool own, bool registered)
+    {
+        if (file is not null && slot is null && file.Shards.Any(s => File.Exists(Path.Combine(request.DataDirectory, s.File)))) throw PrimaryErrors.SlotMissing();
+        if (own || slot is null && !registered) return;
+        if (!request.TakeOver)
+            throw new DbSyncException(
+                ErrorCodes.NodeExists, $"Node '{node}' exists already, and this data directory is not its own.",
+                "Choose another --node; or, when its directory is lost, add --take-over: its slot is dropped and everything is copied again.");
+        if (slot is { Active: true })
+            throw new DbSyncException(ErrorCodes.SlotInUse, $"Node '{node}' is running.", "Stop it before its name is taken over.");
+    }
+
+    private static void CheckOwnership(PublicationPlan plan, PublicationState? state)
+    {
+        var foreign = plan.Tables.Where(t => !t.IsOwned && state?.Tables.Contains(t.ReplicaName) != true).Select(t => t.ReplicaName).ToList();
+        if (foreign.Count > 0)
+            throw new DbSyncException(
+                ErrorCodes.MissingPrivilege,
+                $"Only a table's owner can publish it, and this role does not own: {string.Join(", ", foreign)}.",
+                "Let the owner run 'dbsync init --schema-only --grant-to ROLE' once, or name other tables with --tables.");
+    }
+
+    private async Task<bool> IsRegisteredAsync(string node, CancellationToken cancellationToken) =>
+        await primary.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM dbsync.node WHERE name = $1)", cancellationToken, node);
+}
+
+/// <summary>Which database of which cluster a connection leads to.</summary>
+internal sealed record ServerIdentity(int Version, string SystemIdentifier, string Database)
+{
+    public static async Task<ServerIdentity> ReadAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = Primary.Command(
+            connection,
+            """
+            SELECT pg_catalog.current_setting('server_version_num')::int,
+                (SELECT system_identifier::text FROM pg_catalog.pg_control_system()), pg_catalog.current_database()::text
+            """);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        return new ServerIdentity(reader.GetInt32(0), reader.GetString(1), reader.GetString(2));
+    }
+}

@@ -1,0 +1,117 @@
+using System.Globalization;
+using DbSync.Postgres.Types;
+using Npgsql;
+
+namespace DbSync.Postgres;
+
+/// <summary>The primary's side of a comparison: one transaction on the snapshot that a node's shards stand at.</summary>
+internal sealed class PrimaryDigests : IAsyncDisposable
+{
+    private readonly NpgsqlConnection _connection;
+    private readonly NpgsqlTransaction _transaction;
+    private readonly TypeCatalog _types = new();
+    private readonly string _publication;
+
+    private PrimaryDigests(NpgsqlConnection connection, NpgsqlTransaction transaction, string publication) =>
+        (_connection, _transaction, _publication) = (connection, transaction, publication);
+
+    /// <summary>Opens a transaction on a snapshot that another one has exported; null when that one has ended.</summary>
+    public static async Task<PrimaryDigests?> OpenAsync(Primary primary, string snapshot, string publication, CancellationToken cancellationToken)
+    {
+        var connection = await primary.OpenAsync(cancellationToken);
+        try
+        {
+            var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancellationToken);
+            await using var import = new NpgsqlCommand(
+                $"SET TRANSACTION SNAPSHOT {PgName.Literal(snapshot)}; SET LOCAL row_security = off; SET LOCAL statement_timeout = 0", connection);
+            await import.ExecuteNonQueryAsync(cancellationToken);
+            return new PrimaryDigests(connection, transaction, publication);
+        }
+        catch (PostgresException exception) when (exception.SqlState is PostgresErrorCodes.UndefinedObject or PostgresErrorCodes.InvalidParameterValue)
+        {
+            await connection.DisposeAsync();
+            return null;
+        }
+        catch (Exception exception)
+        {
+            await connection.DisposeAsync();
+            if (PrimaryErrors.TryTranslate(exception) is { } translated) throw translated;
+            throw;
+        }
+    }
+
+    /// <summary>The codecs of a table that a shard stores.</summary>
+    public async Task<TypeCodec[]> CodecsAsync(TableSchema table, CancellationToken cancellationToken)
+    {
+        var missing = table.Columns.Select(c => c.TypeOid).Where(t => !_types.Contains(t)).Distinct().ToList();
+        await TranslateAsync(table, async () =>
+        {
+            await _types.LoadAsync(_connection, missing, cancellationToken);
+            return true;
+        });
+        return [.. table.Columns.Select(c => _types.CodecFor(c.TypeOid))];
+    }
+
+    public Task<GroupDigests> GroupsAsync(TableSchema table, TypeCodec[] codecs, CancellationToken cancellationToken) => TranslateAsync(
+        table,
+        async () =>
+        {
+            await using var command = Command(DigestSql.Groups(table, codecs, await FilterAsync(table, cancellationToken)));
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            var groups = new GroupDigests();
+            while (await reader.ReadAsync(cancellationToken))
+                groups.AddGroup(reader.GetInt32(0), reader.GetInt64(1), Int128.Parse(reader.GetString(2), CultureInfo.InvariantCulture));
+            return groups;
+        });
+
+    /// <summary>Gives key hash and row hash of every row in some groups.</summary>
+    public Task RowsAsync(TableSchema table, TypeCodec[] codecs, int[] groups, Action<long, long> row, CancellationToken cancellationToken) =>
+        TranslateAsync(
+            table,
+            async () =>
+            {
+                await using var command = Command(DigestSql.RowsOfGroups(table, codecs, await FilterAsync(table, cancellationToken)), groups);
+                await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+                while (await reader.ReadAsync(cancellationToken)) row(reader.GetInt64(0), reader.GetInt64(1));
+                return true;
+            });
+
+    public async ValueTask DisposeAsync()
+    {
+        await _transaction.DisposeAsync();
+        await _connection.DisposeAsync();
+    }
+
+    private async Task<string?> FilterAsync(TableSchema table, CancellationToken cancellationToken)
+    {
+        await using var command = Command(
+            "SELECT pg_catalog.to_jsonb(p) ->> 'rowfilter' FROM pg_catalog.pg_publication_tables AS p WHERE pubname = $1 AND schemaname = $2 AND tablename = $3",
+            _publication, table.Schema, table.Name);
+        return await command.ExecuteScalarAsync(cancellationToken) as string;
+    }
+
+    private NpgsqlCommand Command(string sql, params object[] parameters)
+    {
+        var command = Primary.Command(_connection, sql, parameters);
+        command.CommandTimeout = 0; // a large table takes as long as it takes; Ctrl-C ends it
+        return command;
+    }
+
+    private static async Task<T> TranslateAsync<T>(TableSchema table, Func<Task<T>> action)
+    {
+        try
+        {
+            return await action();
+        }
+        catch (PostgresException exception) when (exception.SqlState is PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.UndefinedTable
+            or PostgresErrorCodes.UndefinedFunction)
+        {
+            throw new DbSyncException(
+                ErrorCodes.SchemaChanged, $"{table} was altered on the primary while it was being compared.", "Run 'dbsync verify' again.", exception);
+        }
+        catch (Exception exception) when (PrimaryErrors.TryTranslate(exception) is { } translated)
+        {
+            throw translated;
+        }
+    }
+}

@@ -1,0 +1,92 @@
+namespace DbSync.Sqlite;
+
+/// <summary>A shard file, opened for reading beside the process that writes it.</summary>
+internal sealed class ShardView : IDisposable
+{
+    private readonly SqliteDatabase _database;
+    private readonly string _path;
+
+    /// <param name="directory">The data directory.</param>
+    /// <param name="shard">The shard and its file.</param>
+    /// <exception cref="DbSyncException">DBS4004 when the file can't be opened.</exception>
+    public ShardView(string directory, NodeFile.Shard shard)
+    {
+        Id = shard.Id;
+        FileName = shard.File;
+        _path = Path.Combine(directory, shard.File);
+        _database = new SqliteDatabase(_path, shard.File, readOnly: true);
+
+        // Even a plain SELECT needs them: without its columns' collations SQLite can't use the key, which is all that such a table has.
+        SqliteCollations.RegisterBuiltIn(_database.Handle);
+        if (!HasMetadata) return;
+        using var metadata = new ShardMetadata(_database);
+        foreach (var (collation, labels) in metadata.LoadEnums()) SqliteCollations.RegisterEnum(_database.Handle, collation, labels);
+    }
+
+    public string Id { get; }
+
+    public string FileName { get; }
+
+    public SqliteDatabase Database => _database;
+
+    /// <summary>The bytes of the file and of its write-ahead log.</summary>
+    public long Bytes => new[] { _path, _path + "-wal" }.Select(p => new FileInfo(p)).Where(f => f.Exists).Sum(f => f.Length);
+
+    /// <summary>Everything read from now on, until disposed, is the shard as it stands now; returns its position.</summary>
+    public Lsn BeginSnapshot()
+    {
+        _database.Execute("BEGIN");
+        return Position;
+    }
+
+    public void EndSnapshot() => _database.Execute("COMMIT");
+
+    /// <summary>The position of the rows; zero while the file is still being made.</summary>
+    public Lsn Position => HasMetadata ? new Lsn((ulong)_database.QueryInteger("SELECT applied_lsn FROM \"dbsync.shard\"")) : Lsn.Zero;
+
+    /// <summary>How far each table has come, DbSync's own left out.</summary>
+    public IReadOnlyList<TableProgress> Progress()
+    {
+        var tables = new List<TableProgress>();
+        if (!HasMetadata) return tables;
+        using var rows = _database.Prepare(
+            """
+            SELECT t.name, t.state, t.rows, count(c.number), count(c.snapshot)
+            FROM "dbsync.table" AS t LEFT JOIN "dbsync.chunk" AS c ON c.table_oid = t.oid
+            WHERE t.name NOT LIKE 'dbsync.%' GROUP BY t.oid ORDER BY t.name
+            """);
+        while (rows.Step())
+            tables.Add(new TableProgress(rows.Text(0), (TableState)rows.Integer(1), rows.Integer(2), (int)rows.Integer(4), (int)rows.Integer(3)));
+        return tables;
+    }
+
+    /// <summary>The tables as the shard stores them, DbSync's own left out.</summary>
+    public IReadOnlyList<TableRecord> Tables()
+    {
+        if (!HasMetadata) return [];
+        using var metadata = new ShardMetadata(_database);
+        return [.. metadata.LoadTables().Where(t => !t.Schema.IsControl)];
+    }
+
+    /// <summary>Gives the cells of every row of a table, in column order. The span is valid during the call.</summary>
+    public void ReadRows(TableSchema table, Action<ReadOnlySpan<byte>> row, CancellationToken cancellationToken)
+    {
+        const int RowsBetweenLooks = 4096;
+        using var statement = _database.Prepare($"SELECT {SqlName.List(table.Columns.Select(c => c.Name))} FROM {SqlName.Quote(table.ReplicaName)}");
+        var cells = new ChangeBuffer(4096);
+        for (long read = 1; statement.Step(); read++)
+        {
+            cells.Clear();
+            for (var i = 0; i < table.Columns.Length; i++) statement.AppendCell(i, cells);
+            row(cells.Written);
+            if (read % RowsBetweenLooks == 0) cancellationToken.ThrowIfCancellationRequested();
+        }
+    }
+
+    public void Dispose() => _database.Dispose();
+
+    private bool HasMetadata => _database.QueryInteger("SELECT count(*) FROM sqlite_schema WHERE name = 'dbsync.table'") != 0;
+}
+
+/// <summary>How far a shard's copy of a table has come.</summary>
+internal sealed record TableProgress(string Name, TableState State, long Rows, int ChunksDone, int Chunks);

@@ -1,0 +1,117 @@
+using DbSync.Sqlite;
+using DbSync.Testing;
+using Npgsql;
+
+namespace DbSync.EndToEnd.Tests.Faults;
+
+/// <summary>
+/// Kills the real process at every failpoint, during the copy and during streaming, starts it again, and asks: are the rows the primary's,
+/// was each transaction applied once and in order, and was nothing acknowledged that is not on disk?
+/// </summary>
+[Trait("Needs", "Server")]
+public sealed class CrashMatrixTests(PostgresFixture postgres)
+{
+    private const string Schema =
+        """
+        CREATE TABLE account (id bigint PRIMARY KEY, balance int NOT NULL, note text);
+        CREATE TABLE log (at timestamptz NOT NULL DEFAULT clock_timestamp(), line text);
+        ALTER TABLE log REPLICA IDENTITY FULL;
+        INSERT INTO account SELECT g, g, repeat('x', 100) FROM generate_series(1, 20000) g;
+        INSERT INTO log SELECT now(), 'line ' || g FROM generate_series(1, 300) g;
+        """;
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public static TheoryData<string, int> Points
+    {
+        get
+        {
+            var points = new TheoryData<string, int>();
+            foreach (var (name, _) in Failpoint.All)
+            {
+                if (name == Failpoint.BetweenShardCommits) continue; // needs two shards: SeveralShardsTests
+                points.Add(name, 1);
+                if (name is Failpoint.BeforeCommit or Failpoint.AfterCommit or Failpoint.MidTransaction) points.Add(name, 25);
+            }
+            return points;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Points))]
+    public async Task A_kill_at_a_failpoint_loses_nothing_and_repeats_nothing(string failpoint, int count)
+    {
+        await using var node = await ToolNode.CreateAsync(await postgres.CreateDatabaseAsync(Cancel), Schema, Cancel);
+        using var stop = new CancellationTokenSource();
+        var needsIdleness = failpoint is Failpoint.BeforeWalTruncation or Failpoint.AfterWalTruncation; // else it takes 64 MiB of writes
+        var writer = needsIdleness ? Task.CompletedTask : Task.Run(() => WriteAsync(node.ConnectionString, stop.Token), Cancel);
+
+        await using var victim = node.Run(failpoint, count);
+        (await victim.WaitForExitAsync(TimeSpan.FromSeconds(60), Cancel)).ShouldBe(137, "it must die by SIGKILL at the failpoint");
+        await AcknowledgedIsOnDiskAsync(node);
+
+        node.Run();
+        await node.CatchUpAsync();
+        await stop.CancelAsync();
+        await writer;
+        await node.CatchUpAsync();
+        await node.StopAsync();
+
+        (await ReplicaOracle.CompareAsync(node.ConnectionString, "dbsync_main", [node.ShardFile])).ShouldBeEmpty();
+        JournalIsInOrder(node.ShardFile);
+    }
+
+    /// <summary>What the primary was told must not be beyond what the file holds after the kill.</summary>
+    private static async Task AcknowledgedIsOnDiskAsync(ToolNode node)
+    {
+        var confirmed = Lsn.Parse((string)(await node.ScalarAsync(
+            "SELECT confirmed_flush_lsn::text FROM pg_replication_slots WHERE database = current_database()"))!);
+        var start = Lsn.Parse(NodeFile.Load(node.DataPath).StartLsn!);
+        using var database = new SqliteDatabase(node.ShardFile, "shard");
+        var applied = new Lsn((ulong)database.QueryInteger("SELECT applied_lsn FROM \"dbsync.shard\""));
+        confirmed.ShouldBeLessThanOrEqualTo(Lsn.Max(applied, start));
+    }
+
+    private static void JournalIsInOrder(string shardFile)
+    {
+        using var database = new SqliteDatabase(shardFile, "shard");
+        database.QueryInteger("SELECT count(*) FROM \"dbsync.journal\"").ShouldBeGreaterThan(0);
+        database.QueryInteger(
+            """
+            SELECT count(*) FROM (SELECT end_lsn, lag(end_lsn) OVER (ORDER BY sequence) AS before FROM "dbsync.journal") WHERE before >= end_lsn
+            """).ShouldBe(0);
+        using var check = database.Prepare("PRAGMA integrity_check");
+        check.Step();
+        check.Text(0).ShouldBe("ok");
+    }
+
+    private static async Task WriteAsync(string connectionString, CancellationToken cancellationToken)
+    {
+        var random = new Random(7);
+        await using var connection = new NpgsqlConnection(connectionString);
+        await connection.OpenAsync(CancellationToken.None);
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            var id = random.Next(1, 25000);
+            var sql = random.Next(6) switch
+            {
+                0 => $"INSERT INTO account VALUES ({id}, 0, 'new') ON CONFLICT (id) DO UPDATE SET balance = account.balance + 1",
+                1 => $"UPDATE account SET balance = balance + 1 WHERE id BETWEEN {id} AND {id + 5}",
+                2 => $"DELETE FROM account WHERE id = {id}",
+                3 => $"UPDATE account SET id = -id WHERE id = {id}",
+                4 => $"INSERT INTO log (line) VALUES ('line {id}')",
+                _ => $"DELETE FROM log WHERE ctid = (SELECT ctid FROM log LIMIT 1)",
+            };
+            await using var command = new NpgsqlCommand($"BEGIN; {sql}; UPDATE account SET note = 'n{id}' WHERE id = {id + 1}; COMMIT", connection);
+            try
+            {
+                await command.ExecuteNonQueryAsync(CancellationToken.None);
+            }
+            catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.UniqueViolation)
+            {
+                await using var rollback = new NpgsqlCommand("ROLLBACK", connection);
+                await rollback.ExecuteNonQueryAsync(CancellationToken.None);
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+namespace DbSync.Tests.Pipeline;
+
+/// <summary>A shard that keeps only positions, to see what the pipeline asks of one.</summary>
+internal sealed class FakeShardStore(string name) : IShardStore
+{
+    private readonly List<Lsn> _pending = [];
+    private bool _durable;
+
+    /// <summary>Called for every row to be inserted.</summary>
+    public Action OnInsert { get; set; } = () => { };
+
+    /// <summary>The position of the last commit that was synced.</summary>
+    public Lsn SyncedPosition { get; private set; }
+
+    public List<Lsn> Journalled { get; } = [];
+
+    public ShardId Id { get; } = new(name);
+
+    public Lsn Position { get; set; }
+
+    public long WalBytes => 0;
+
+    public void Begin(bool durable) => _durable = durable;
+
+    public void Commit(Lsn position)
+    {
+        Position = position;
+        _pending.Clear();
+        if (_durable) SyncedPosition = position;
+    }
+
+    public void Rollback()
+    {
+        foreach (var _ in _pending) Journalled.RemoveAt(Journalled.Count - 1);
+        _pending.Clear();
+    }
+
+    public void Journal(Lsn endLsn, uint xid)
+    {
+        Journalled.Add(endLsn);
+        _pending.Add(endLsn);
+    }
+
+    public void Insert(TableSchema table, ref ReadOnlySpan<byte> row)
+    {
+        OnInsert();
+        row = row[RowCells.SizeOf(row, table.Columns.Length)..];
+    }
+
+    public int Update(TableSchema table, ReadOnlySpan<byte> row) => 1;
+
+    public int Replace(TableSchema table, ReadOnlySpan<byte> identity, ReadOnlySpan<byte> row) => 1;
+
+    public int Delete(TableSchema table, ReadOnlySpan<byte> identity) => 1;
+
+    public bool TryRead(TableSchema table, ReadOnlySpan<byte> key, ChangeBuffer target) => false;
+
+    public void Truncate(TableSchema table)
+    {
+    }
+
+    public List<TableRecord> Tables { get; } = [];
+
+    public IReadOnlyList<TableRecord> LoadTables() => Tables;
+
+    public IReadOnlyList<ChunkRecord> LoadChunks(TableId table) => [];
+
+    public IReadOnlyList<ulong> LoadDroppedTransactions(TableId table) => [];
+
+    public void CreateTable(TableRecord record) => Tables.Add(record);
+
+    public void DropTable(TableId table) => Tables.RemoveAll(t => t.Schema.Id == table);
+
+    public void CreateIndexes(TableSchema table)
+    {
+    }
+
+    public void SaveTable(TableRecord record)
+    {
+    }
+
+    public void SaveChunks(TableId table, IReadOnlyList<ChunkRecord> chunks)
+    {
+    }
+
+    public void SaveChunk(TableId table, ChunkRecord chunk)
+    {
+    }
+
+    public void SaveDroppedTransaction(TableId table, ulong xid)
+    {
+    }
+
+    public void ForgetDroppedTransactions(TableId table, ulong below)
+    {
+    }
+
+    public void MarkPrimaryOnly(TableSchema table, int column)
+    {
+    }
+
+    public void TruncateWal()
+    {
+    }
+
+    public void Dispose()
+    {
+    }
+}
