@@ -25,6 +25,7 @@ internal sealed class ShardWorker : IDisposable
     private int _batchChanges;
     private long _batchStartedAt;
     private long _barrierAt;
+    private long _committedAt;
     private Lsn _next;
     private ulong _applied;
     private ulong _durable;
@@ -194,13 +195,15 @@ internal sealed class ShardWorker : IDisposable
 
     private void Idle()
     {
-        if (_open)
+        if (!_open)
         {
-            Commit();
+            Barrier();
+            CopyBackWal(_options.IdleWalBytesMax);
             return;
         }
-        Barrier();
-        CopyBackWal(_options.IdleWalBytesMax);
+        var pause = _options.CommitPause - _time.GetElapsedTime(_committedAt);
+        if (pause > TimeSpan.Zero) Queue.Gather(pause);
+        else Commit();
     }
 
     private void WaitForChunk()
@@ -278,6 +281,7 @@ internal sealed class ShardWorker : IDisposable
         Committed?.Invoke(this);
         if (_time.GetElapsedTime(_barrierAt) >= _options.BarrierInterval) Barrier();
         CopyBackWal(_options.WalBytesMax);
+        _committedAt = _time.GetTimestamp();
     }
 
     private void CopyBackWal(long bytesMax)
