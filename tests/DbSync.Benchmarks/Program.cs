@@ -1,16 +1,20 @@
 using DbSync.Benchmarks;
+using DbSync.Benchmarks.Locks;
+using DbSync.Benchmarks.Replication;
 using DbSync.Benchmarks.Sharding;
 
 // scripts/bench NAME [--json FILE]: 0 it ran, 1 it failed, 2 usage. A goal that isn't met is shown, not an error: machines differ.
-var benchmarks = new Dictionary<string, Func<CancellationToken, Task<BenchmarkReport>>>(StringComparer.Ordinal)
+var benchmarks = new Dictionary<string, Func<BenchmarkArguments, CancellationToken, Task<BenchmarkReport>>>(StringComparer.Ordinal)
 {
-    ["sharding"] = ShardingBenchmark.RunAsync,
+    ["locks"] = (_, cancellationToken) => LocksBenchmark.RunAsync(cancellationToken),
+    ["replication"] = ReplicationBenchmark.RunAsync,
+    ["sharding"] = (_, cancellationToken) => ShardingBenchmark.RunAsync(cancellationToken),
 };
 
-var understood = args.Length == 1 || (args.Length == 3 && args[1] == "--json");
-if (!understood || !benchmarks.TryGetValue(args[0], out var run))
+if (BenchmarkArguments.TryParse(args) is not { } arguments || !benchmarks.TryGetValue(arguments.Name, out var run))
 {
-    await Console.Error.WriteLineAsync($"usage: scripts/bench NAME [--json FILE]\nNAME is one of: {string.Join(", ", benchmarks.Keys)}");
+    await Console.Error.WriteLineAsync(
+        $"usage: scripts/bench NAME [--json FILE] [--scale S] [--rounds N] [--only PART,PART]\nNAME is one of: {string.Join(", ", benchmarks.Keys)}");
     return 2;
 }
 
@@ -21,7 +25,7 @@ Console.CancelKeyPress += (_, pressed) =>
     cancelled.Cancel();
 };
 
-var report = await run(cancelled.Token);
+var report = await run(arguments, cancelled.Token);
 report.Print(Console.Out);
-if (args.Length == 3) await report.WriteJsonAsync(args[2], cancelled.Token);
+if (arguments.JsonPath is not null) await report.WriteJsonAsync(arguments.JsonPath, cancelled.Token);
 return 0;

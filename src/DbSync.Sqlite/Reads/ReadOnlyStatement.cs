@@ -10,7 +10,8 @@ internal static class ReadOnlyStatement
 
     /// <summary>
     /// From here on the connection runs only SELECT: SQLite asks before each thing that a statement does, and PRAGMA, ATTACH,
-    /// transactions and writes are refused. (<c>sqlite3_stmt_readonly</c> alone would let those four through.)
+    /// transactions and writes are refused. <c>sqlite3_stmt_readonly</c> alone would let PRAGMA, ATTACH and BEGIN through; the authorizer
+    /// alone isn't asked about VACUUM INTO. <see cref="Check"/> asks both.
     /// </summary>
     /// <param name="connection">The connection.</param>
     /// <param name="reading">Told the name of every table read.</param>
@@ -45,6 +46,7 @@ internal static class ReadOnlyStatement
             if (result == raw.SQLITE_AUTH) throw Refused("It does more than read.");
             if (result != raw.SQLITE_OK) throw Refused($"SQLite says: {raw.sqlite3_errmsg(connection.Handle).utf8_to_string()}.");
             isStatement = statement is { IsInvalid: false };
+            if (isStatement && raw.sqlite3_stmt_readonly(statement) == 0) throw Refused("It does more than read.");
             return tail ?? "";
         }
     }

@@ -15,6 +15,12 @@ internal sealed class ShardView : IDisposable
         FileName = shard.File;
         _path = Path.Combine(directory, shard.File);
         _database = new SqliteDatabase(_path, shard.File, readOnly: true);
+
+        // Even a plain SELECT needs them: without its columns' collations SQLite can't use the key, which is all that such a table has.
+        SqliteCollations.RegisterBuiltIn(_database.Handle);
+        if (!HasMetadata) return;
+        using var metadata = new ShardMetadata(_database);
+        foreach (var (collation, labels) in metadata.LoadEnums()) SqliteCollations.RegisterEnum(_database.Handle, collation, labels);
     }
 
     public string Id { get; }

@@ -11,6 +11,7 @@ internal sealed partial class CopyCoordinator(
     ICopySource source,
     IReadOnlyList<ShardWorker> shards,
     IRowPlacement placement,
+    Action requestPosition,
     CopyOptions options,
     TimeProvider time,
     ILogger<CopyCoordinator> logger)
@@ -280,6 +281,7 @@ internal sealed partial class CopyCoordinator(
                 writes: true);
             Failpoint.Hit(Failpoint.AfterCopyFence);
         }
+        requestPosition(); // on a quiet primary nothing else would soon say that the fence is passed
         LogCopied(table.ReplicaName, fence);
     }
 

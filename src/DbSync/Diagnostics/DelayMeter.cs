@@ -4,12 +4,17 @@ namespace DbSync;
 /// The delay of replication, split as T = Tw + Ts + Td: write (COMMIT sent to answered, measured on heartbeats), sync (received to
 /// visible) and transfer (commit to received, the clocks' offset taken out).
 /// </summary>
+/// <remarks>
+/// Transactions that were committed before the stream was opened waited for this node to be there, not for replication: they count as lag,
+/// and for Ts, but not for Td and T.
+/// </remarks>
 internal sealed class DelayMeter(TimeProvider time)
 {
     private static readonly DateTimeOffset PostgresEpoch = new(2000, 1, 1, 0, 0, 0, TimeSpan.Zero);
     private readonly long _startedAt = time.GetTimestamp();
     private readonly long _startedAtMicros = (time.GetUtcNow() - PostgresEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
     private long _offsetMicros;
+    private long _followedSinceMicros;
 
     public DelayHistogram Write { get; } = new();
 
@@ -26,11 +31,15 @@ internal sealed class DelayMeter(TimeProvider time)
         set => Interlocked.Exchange(ref _offsetMicros, value);
     }
 
+    /// <summary>A stream was opened now.</summary>
+    public void Follow() => Interlocked.Exchange(ref _followedSinceMicros, MicrosOf(time.GetTimestamp()));
+
     public void Record(long committedAtMicros, long receivedAt, long visibleAt)
     {
         var sync = time.GetElapsedTime(receivedAt, visibleAt);
         var transfer = TimeSpan.FromMicroseconds(Math.Max(0, MicrosOf(receivedAt) + ClockOffsetMicros - committedAtMicros));
         Sync.Record(sync);
+        if (committedAtMicros - ClockOffsetMicros < Interlocked.Read(ref _followedSinceMicros)) return;
         Transfer.Record(transfer);
         Total.Record(sync + transfer);
     }

@@ -49,4 +49,17 @@ internal static class ErrorCodes
     public const string UnsupportedShardKey = "DBS5102";
     public const string NullShardKey = "DBS5103";
     public const string ImpossiblePlacement = "DBS5104";
+
+    public const string LockLost = "DBS6001";
+    public const string LockWaitTimeout = "DBS6002";
+    public const string LockDeadlock = "DBS6003";
+    public const string InvalidLockRange = "DBS6004";
+    public const string LockServerUnreachable = "DBS6005";
+    public const string LockServerUnsupported = "DBS6006";
+    public const string LockPermissionMissing = "DBS6007";
+    public const string LockStateDamaged = "DBS6008";
+    public const string LockQueueFull = "DBS6009";
+    public const string LockEpochsUsedUp = "DBS6010";
+    public const string LockEntryGone = "DBS6011";
+    public const string FenceNotRegistered = "DBS6012";
 }

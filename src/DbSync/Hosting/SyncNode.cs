@@ -35,15 +35,16 @@ internal sealed partial class SyncNode : IAsyncDisposable
         _logger = loggers.CreateLogger<SyncNode>();
         _delays = new DelayMeter(time);
         _lag = new LagProbe(time);
-        var pool = new PartPool(initialBytes: 4096, keptCountMax: 4096, keptBytesMax: 64 << 20);
+        var pool = new PartPool(initialBytes: 1024, keptCountMax: options.Pipeline.QueuePartsMax, keptBytesMax: 64 << 20);
         _shards = [.. store.Open().Select(s => new ShardWorker(s, options.Pipeline, pool, _delays, time))];
         var placement = new EverywherePlacement();
         _acknowledge = new AcknowledgeTracker(_shards);
         _verifications = new VerificationHost(identity.Node, control, _hold, Positions, options.HoldMax, time, loggers.CreateLogger<VerificationHost>());
         _pipeline = new SyncPipeline(
-            source, _shards, new PartRouter(_shards.Count, placement, pool), pool, _acknowledge, _hold, _verifications.Wake, options.Pipeline, time,
+            source, _shards, new PartRouter(_shards.Count, placement, pool), pool, _acknowledge, _hold, _delays, _verifications.Wake, options.Pipeline, time,
             loggers.CreateLogger<SyncPipeline>());
-        _copy = new CopyCoordinator(copySource, _shards, placement, options.Copy, time, loggers.CreateLogger<CopyCoordinator>());
+        _copy = new CopyCoordinator(
+            copySource, _shards, placement, _pipeline.RequestPosition, options.Copy, time, loggers.CreateLogger<CopyCoordinator>());
         foreach (var shard in _shards)
         {
             shard.Committed = OnCommitted;
@@ -53,6 +54,9 @@ internal sealed partial class SyncNode : IAsyncDisposable
 
     /// <summary>Lets callers wait until a position is visible in every shard.</summary>
     public PositionWaiter Positions { get; } = new();
+
+    /// <summary>What the slowest shard has spent on getting to disk: what is left of the time is receiving, decoding and applying.</summary>
+    public TimeSpan SyncTime => _shards.Max(s => s.SyncTime);
 
     /// <summary>Runs until cancelled; then drains and returns.</summary>
     /// <exception cref="DbSyncException">What needs a person.</exception>

@@ -25,6 +25,7 @@ internal sealed class ShardWorker : IDisposable
     private int _batchChanges;
     private long _batchStartedAt;
     private long _barrierAt;
+    private long _committedAt;
     private Lsn _next;
     private ulong _applied;
     private ulong _durable;
@@ -68,6 +69,9 @@ internal sealed class ShardWorker : IDisposable
     public long ChangesApplied { get; private set; }
 
     public long TransactionsApplied { get; private set; }
+
+    /// <summary>What was spent on making positions durable and on copying SQLite's log back.</summary>
+    public TimeSpan SyncTime { get; private set; }
 
     /// <summary>Ends when the worker has stopped; faulted when it stopped because of an error.</summary>
     public Task Stopped => _stopped.Task;
@@ -199,13 +203,15 @@ internal sealed class ShardWorker : IDisposable
 
     private void Idle()
     {
-        if (_open)
+        if (!_open)
         {
-            Commit();
+            Barrier();
+            CopyBackWal(_options.IdleWalBytesMax);
             return;
         }
-        Barrier();
-        CopyBackWal(_options.IdleWalBytesMax);
+        var pause = _options.CommitPause - _time.GetElapsedTime(_committedAt);
+        if (pause > TimeSpan.Zero) Queue.Gather(pause);
+        else Commit();
     }
 
     private void WaitForChunk()
@@ -284,13 +290,16 @@ internal sealed class ShardWorker : IDisposable
         Committed?.Invoke(this);
         if (_time.GetElapsedTime(_barrierAt) >= _options.BarrierInterval) Barrier();
         CopyBackWal(_options.WalBytesMax);
+        _committedAt = _time.GetTimestamp();
     }
 
     private void CopyBackWal(long bytesMax)
     {
         if (_store.WalBytes <= bytesMax) return;
         Failpoint.Hit(Failpoint.BeforeWalTruncation);
+        var started = _time.GetTimestamp();
         _store.TruncateWal();
+        SyncTime += _time.GetElapsedTime(started);
         Failpoint.Hit(Failpoint.AfterWalTruncation);
     }
 
@@ -302,6 +311,7 @@ internal sealed class ShardWorker : IDisposable
         Failpoint.Hit(Failpoint.BeforeBarrier);
         _store.Begin(durable: true);
         _store.Commit(Applied);
+        SyncTime += _time.GetElapsedTime(_barrierAt);
         Volatile.Write(ref _durable, _applied);
         Failpoint.Hit(Failpoint.AfterBarrier);
         BarrierPassed?.Invoke(this);

@@ -13,6 +13,7 @@ internal sealed partial class SyncPipeline(
     PartPool pool,
     AcknowledgeTracker acknowledge,
     PositionHold hold,
+    DelayMeter delays,
     Action controlTouched,
     PipelineOptions options,
     TimeProvider time,
@@ -54,6 +55,7 @@ internal sealed partial class SyncPipeline(
                 {
                     using var stream = await source.OpenAsync(Applied, stop.Token);
                     (State, LastError, delay, streamed) = (PipelineState.Streaming, null, options.ReconnectDelay, true);
+                    delays.Follow();
                     LogStreaming(Applied);
                     await FollowAsync(stream, stop.Token);
                 }

@@ -46,7 +46,7 @@ for (var life = 0; life < Kills; life++)
     Account(status, lived.Elapsed);
     await tool.KillAsync();
     crashes++;
-    Say($"[red]kill -9[/] number {crashes}, {(Copying(status) ? "in the middle of the copy" : "while streaming")}, {Number(status, "transactions"):N0} transactions into this life. Starting again.");
+    Say($"[red]kill -9[/] number {life + 1}, {(Copying(status) ? "in the middle of the copy" : "while streaming")}, {Number(status, "transactions"):N0} transactions into this life. Starting again.");
     tool.Run();
     if (life == 3)
     {
@@ -63,6 +63,7 @@ await shoppers.StopAsync();
 Say($"The shop closes after {shoppers.Transactions:N0} transactions. Comparing every row of both sides, at one position.");
 
 var (verifyCode, verdict) = await tool.AskAsync("verify");
+if (verifyCode is not (0 or 5)) return Fail($"dbsync verify ended with {verifyCode}: {verdict}");
 var final = tool.Status() ?? default;
 Account(final, last.Elapsed);
 var stopCode = await tool.StopAsync();

@@ -190,7 +190,7 @@ public sealed class PositionHoldTests
         public void Dispose()
         {
             _stop.Cancel();
-            _thread.ContinueWith(_ => Hold.Dispose(), TaskScheduler.Default);
+            _ = _thread.ContinueWith(_ => Hold.Dispose(), TaskScheduler.Default);
         }
 
         private void Run()

@@ -132,7 +132,7 @@ public sealed class SyncPipelineTests
                 worker.Start();
             }
             Pipeline = new SyncPipeline(
-                source, _workers, new PartRouter(shards, new EverywherePlacement(), pool), pool, Acknowledge, _hold, () => { }, options,
+                source, _workers, new PartRouter(shards, new EverywherePlacement(), pool), pool, Acknowledge, _hold, new DelayMeter(TimeProvider.System), () => { }, options,
                 TimeProvider.System, NullLogger<SyncPipeline>.Instance);
         }
 
@@ -144,7 +144,7 @@ public sealed class SyncPipelineTests
 
         public void Dispose()
         {
-            foreach (var worker in _workers) worker.StopAsync().ContinueWith(_ => worker.Dispose(), TaskScheduler.Default);
+            foreach (var worker in _workers) _ = worker.StopAsync().ContinueWith(_ => worker.Dispose(), TaskScheduler.Default);
             _hold.Dispose();
         }
     }

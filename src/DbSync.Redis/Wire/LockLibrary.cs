@@ -1,0 +1,164 @@
+using System.Net;
+using StackExchange.Redis;
+
+namespace DbSync.Redis.Wire;
+
+/// <summary>
+/// Calls the functions of the embedded library and loads it where it is missing: on a new server, after FUNCTION FLUSH, on a replica promoted
+/// in the middle of a copy. An older revision of the same layout is replaced, a newer one is left and used.
+/// </summary>
+internal sealed class LockLibrary(IConnectionMultiplexer redis, string? code = null) : IDisposable
+{
+    private const string Functions = "dbsync_lock1_";
+    private const int Revision = 1;
+
+    private readonly string _code = code ?? Code;
+
+    private readonly SemaphoreSlim _loading = new(1);
+    private volatile bool _checked;
+    private volatile bool _mayAll;
+
+    /// <summary>The library as it is embedded.</summary>
+    public static string Code { get; } = ReadCode();
+
+    public IDatabase Database { get; } = redis.GetDatabase();
+
+    /// <summary>One call on the primary that has the key.</summary>
+    /// <exception cref="DbSyncException">DBS6005, DBS6006, DBS6007: see <see cref="RedisFailures"/>.</exception>
+    public async Task<LockReply> Call(string function, RedisKey key, params RedisValue[] arguments)
+    {
+        var all = new object[arguments.Length + 3];
+        (all[0], all[1], all[2]) = (Functions + function, 1, key);
+        for (var i = 0; i < arguments.Length; i++) all[i + 3] = arguments[i];
+        try
+        {
+            if (!_checked) await CheckRevision();
+            return new LockReply(await Database.ExecuteAsync("FCALL", all, CommandFlags.DemandMaster));
+        }
+        catch (RedisServerException failure) when (RedisFailures.CodeOf(failure) == "ERR")
+        {
+            // ERR is all that Redis says of an unknown function. Whether that is it is found out by loading, which fails when it is there.
+            if (!await TryLoad()) throw RedisFailures.Describe(failure);
+        }
+        catch (Exception failure) when (failure is RedisException or TimeoutException)
+        {
+            throw RedisFailures.Describe(failure);
+        }
+
+        try
+        {
+            return new LockReply(await Database.ExecuteAsync("FCALL", all, CommandFlags.DemandMaster));
+        }
+        catch (Exception failure) when (failure is RedisException or TimeoutException)
+        {
+            throw RedisFailures.Describe(failure);
+        }
+    }
+
+    /// <summary>Asks once whether the user may do all that the library does.</summary>
+    /// <exception cref="DbSyncException">DBS6007, naming the commands that are refused.</exception>
+    public async Task RequireRights(RedisKey key)
+    {
+        if (_mayAll) return;
+        var reply = await Call("missing", key);
+        if (reply.Length > 1)
+            throw RedisFailures.Refused(string.Join(", ", Enumerable.Range(1, reply.Length - 1).Select(reply.Text)));
+        _mayAll = true;
+    }
+
+    public void Dispose() => _loading.Dispose();
+
+    private async Task CheckRevision()
+    {
+        await _loading.WaitAsync();
+        try
+        {
+            if (_checked) return;
+            foreach (var server in Primaries())
+            {
+                try
+                {
+                    if ((long)await server.ExecuteAsync("FCALL", Functions + "revision", 0) >= Revision) continue;
+                    await server.ExecuteAsync("FUNCTION", "LOAD", "REPLACE", _code);
+                }
+                catch (RedisServerException failure) when (RedisFailures.CodeOf(failure) == "ERR")
+                {
+                    // Not there yet: the call itself will load it.
+                }
+            }
+
+            _checked = true;
+        }
+        finally
+        {
+            _loading.Release();
+        }
+    }
+
+    private async Task<bool> TryLoad()
+    {
+        await _loading.WaitAsync();
+        try
+        {
+            var loaded = false;
+            foreach (var server in Primaries())
+            {
+                try
+                {
+                    await server.ExecuteAsync("FUNCTION", "LOAD", _code);
+                    loaded = true;
+                }
+                catch (RedisServerException failure) when (RedisFailures.CodeOf(failure) == "ERR")
+                {
+                    // It is there already, perhaps loaded by another client a moment ago: worth one more call unless nothing changed.
+                    loaded |= await IsLoaded(server);
+                }
+            }
+
+            return loaded;
+        }
+        catch (Exception failure) when (failure is RedisException or TimeoutException)
+        {
+            throw RedisFailures.Describe(failure);
+        }
+        finally
+        {
+            _loading.Release();
+        }
+    }
+
+    private static async Task<bool> IsLoaded(IServer server)
+    {
+        try
+        {
+            return (long)await server.ExecuteAsync("FCALL", Functions + "revision", 0) >= 0;
+        }
+        catch (RedisServerException failure) when (RedisFailures.CodeOf(failure) == "ERR")
+        {
+            return false;
+        }
+    }
+
+    private IEnumerable<IServer> Primaries()
+    {
+        foreach (EndPoint endPoint in redis.GetEndPoints())
+        {
+            var server = redis.GetServer(endPoint);
+            if (server is { IsConnected: true, IsReplica: false }) yield return server;
+        }
+    }
+
+    private static string ReadCode()
+    {
+        var assembly = typeof(LockLibrary).Assembly;
+        var parts = assembly.GetManifestResourceNames()
+            .Where(name => name.StartsWith("lua/", StringComparison.Ordinal))
+            .Order(StringComparer.Ordinal)
+            .Select(name =>
+            {
+                using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);
+                return reader.ReadToEnd();
+            });
+        return string.Join('\n', parts);
+    }
+}

@@ -1,0 +1,48 @@
+namespace DbSync.Benchmarks.Replication;
+
+/// <summary>What follows the log: draining a backlog, delay, memory; one database, one node and one subscription for all of it.</summary>
+internal static class StreamBenchmark
+{
+    private const string Database = "stream";
+    private const int Tables = 9; // the workload's seven and DbSync's own two
+
+    public static async Task RunAsync(Clusters clusters, ReplicationOptions options, BenchmarkReport report, CancellationToken cancellationToken)
+    {
+        var scale = (int)Math.Max(1, Math.Round(10 * options.Scale));
+        var drains = Drains(options, scale).Where(d => options.Wants("drain") || options.Wants(d.Part)).ToList();
+        if (drains.Count == 0 && !options.Wants("delay") && !options.Wants("memory")) return;
+
+        ReplicationBenchmark.Say("following: setting up");
+        await clusters.CreateDatabaseAsync(Database, Workload.Everything, cancellationToken);
+        var primary = clusters.Primary.ConnectionStringFor(Database);
+        await Clusters.RunAsync(primary, Workload.OrderRows, cancellationToken);
+        await Clusters.RunAsync(primary, Workload.Writers, cancellationToken);
+        await Clusters.RunAsync(primary, Workload.FillPgbench(scale), cancellationToken);
+        await ReplicaNode.PublishAsync(primary, Workload.AllTables, cancellationToken);
+        await using var native = new NativeSubscription(clusters, Database, cancellationToken);
+        await native.SubscribeAsync();
+        await native.DisableAsync();
+        await using var replica = await ReplicaNode.CreateAsync(primary, cancellationToken);
+        replica.Run();
+        await replica.UntilCopiedAsync(Tables, cancellationToken);
+        await replica.StopAsync();
+
+        var drain = new DrainBenchmark(primary, native, replica, cancellationToken);
+        foreach (var workload in drains) await drain.MeasureAsync(workload, options.Rounds, report);
+        if (options.Wants("memory")) await drain.MeasureGiantAsync(options.Rows(1_000_000), report);
+        if (options.Wants("delay")) await new DelayBenchmark(primary, native, replica, cancellationToken).MeasureAsync(options, report);
+    }
+
+    private static IEnumerable<DrainWorkload> Drains(ReplicationOptions options, int scale)
+    {
+        yield return Inserts("drain-1000", options.Rows(1_000_000), 1000, 1.0);
+        yield return Inserts("drain-10", options.Rows(300_000), 10, null);
+        yield return Inserts("drain-1", options.Rows(100_000), 1, null);
+        var transactions = options.Rows(300_000) / 4;
+        yield return new DrainWorkload(
+            "drain-tpcb", "TPC-B mix", 4 * transactions, _ => FormattableString.Invariant($"CALL write_tpcb({transactions}, {scale})"), 0.9, AreInserts: false);
+    }
+
+    private static DrainWorkload Inserts(string part, long rows, int each, double? goal) => new(
+        part, $"inserts in transactions of {each}", rows, first => FormattableString.Invariant($"CALL write_orders({first}, {rows}, {each})"), goal, AreInserts: true);
+}

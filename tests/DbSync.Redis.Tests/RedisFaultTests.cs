@@ -1,0 +1,266 @@
+using DbSync.Locking;
+using DbSync.Testing;
+using DbSync.Testing.Contracts;
+using StackExchange.Redis;
+
+namespace DbSync.Redis.Tests;
+
+/// <summary>T35 and issue 7, item 3: whatever happens to the server, tokens never go back, holders are told, and work goes on by itself.</summary>
+[Trait("Needs", "Server")]
+public sealed class RedisFaultTests : IAsyncLifetime
+{
+    private const LockMode X = LockMode.Exclusive;
+
+    private static readonly LockResource Seats = "seats";
+    private static readonly KeyRange One = KeyRange.Single(1);
+
+    private readonly InMemoryEpochStore _epochs = new();
+    private readonly List<IAsyncDisposable> _owned = [];
+    private RedisServer _server = null!;
+
+    public async ValueTask InitializeAsync() => _server = await RedisServer.StartAsync(cancellationToken: Ct);
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var owned in _owned.AsEnumerable().Reverse()) await owned.DisposeAsync();
+        await _server.DisposeAsync();
+    }
+
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    private static RedisRangeLockOptions Quick { get; } = new()
+    {
+        LeaseDuration = TimeSpan.FromSeconds(1),
+        PollInterval = TimeSpan.FromMilliseconds(100),
+        DeadlockCheckAfter = TimeSpan.FromMilliseconds(200),
+    };
+
+    public static TheoryData<string> Commands => ["FLUSHALL", "FUNCTION FLUSH", "SCRIPT FLUSH", "CLIENT KILL TYPE pubsub", "CLIENT KILL TYPE normal", "CLIENT PAUSE 300"];
+
+    [Theory]
+    [MemberData(nameof(Commands))]
+    public async Task Eight_contenders_get_over_a_command(string command)
+    {
+        await using var admin = await ConnectionMultiplexer.ConnectAsync(_server.ConnectionString);
+        await UnderContention(3, async () =>
+        {
+            var words = command.Split(' ');
+            await admin.GetDatabase().ExecuteAsync(words[0], words[1..]);
+        });
+    }
+
+    [Fact]
+    public async Task Eight_contenders_get_over_a_restart_that_empties_the_server()
+    {
+        var ledger = await UnderContention(2, () => _server.RestartAsync(Ct));
+        ledger.Largest.Epoch.ShouldBeInRange(3, 5, "one epoch to begin with and one for each restart, or little more when clients race");
+    }
+
+    [Fact]
+    public async Task Eight_contenders_get_over_a_server_that_is_killed_and_one_that_stands_still()
+    {
+        await UnderContention(1, async () =>
+        {
+            await _server.KillAsync(Ct);
+            await _server.StartAgainAsync(Ct);
+        });
+        await UnderContention(1, async () =>
+        {
+            _server.Pause();
+            await Task.Delay(TimeSpan.FromSeconds(1.5), TimeProvider.System, Ct); // the fault itself: longer than a lease
+            _server.Resume();
+        });
+    }
+
+    [Fact]
+    public async Task A_flushed_server_costs_its_holders_their_locks_and_they_are_told()
+    {
+        var locks = await Manager();
+        var held = await locks.AcquireAsync(Seats, One, X, LockTesting.Someone(), Ct);
+        await _server.FlushAsync();
+        await LockTesting.Lost(held);
+        await using var next = await locks.AcquireAsync(Seats, One, X, LockTesting.Someone(), Ct);
+        next.FencingToken.Epoch.ShouldBe(held.FencingToken.Epoch + 1);
+        await held.DisposeAsync();
+        (await locks.TryAcquireAsync(Seats, One, X, LockTesting.Someone(), Ct)).ShouldBeNull("giving back the lost lock must not touch the new one");
+    }
+
+    [Fact]
+    public async Task A_holder_that_is_cut_off_loses_its_lock_before_the_next_one_gets_it()
+    {
+        var connection = await ConnectionMultiplexer.ConnectAsync(_server.ConnectionString);
+        var cutOff = new RedisRangeLockManager(connection, _epochs, Quick);
+        _owned.Add(cutOff);
+        var held = await cutOff.AcquireAsync(Seats, One, X, LockTesting.Someone(), Ct);
+        var waiting = (await Manager()).AcquireAsync(Seats, One, X, LockTesting.Someone(), Ct).AsTask();
+        var since = TimeProvider.System.GetTimestamp();
+        await connection.DisposeAsync();
+        await using var next = await waiting;
+        held.LostToken.IsCancellationRequested.ShouldBeTrue("it must know before anybody else gets the range");
+        next.FencingToken.ShouldBeGreaterThan(held.FencingToken);
+        TimeProvider.System.GetElapsedTime(since).ShouldBeLessThan(Quick.LeaseDuration + TimeSpan.FromSeconds(1));
+    }
+
+    [Fact]
+    public async Task A_promoted_replica_that_missed_grants_begins_a_new_epoch_and_so_does_the_old_primary_after_it()
+    {
+        await using var replica = await RedisServer.StartAsync(cancellationToken: Ct);
+        var onPrimary = await Manager();
+        await Command(replica, "REPLICAOF", "127.0.0.1", _server.Port);
+        await Eventually.Async(async _ => ((string?)await Command(replica, "INFO", "replication"))!.Contains("master_link_status:up", StringComparison.Ordinal),
+            cancellationToken: Ct);
+
+        var before = await Grant(onPrimary); // after the replica came: a first replica gives its primary a new replication id
+        await Command(replica, "REPLICAOF", "NO", "ONE");
+        var unseen = await Grant(onPrimary); // granted by the old primary after the split
+        var promoted = await Grant(await Manager(replica));
+        promoted.ShouldBeGreaterThan(unseen);
+        promoted.Epoch.ShouldBe(before.Epoch + 1);
+
+        // Back again without a restart: the run id is the same, only the replication id tells (locks-and-sharding.md 1.5).
+        await Command(_server, "REPLICAOF", "127.0.0.1", replica.Port);
+        await Eventually.Async(async _ => ((string?)await Command(_server, "INFO", "replication"))!.Contains("master_link_status:up", StringComparison.Ordinal),
+            cancellationToken: Ct);
+        var unseenAgain = await Grant(await Manager(replica));
+        await Command(_server, "REPLICAOF", "NO", "ONE");
+        (await Grant(await Manager())).ShouldBeGreaterThan(unseenAgain);
+    }
+
+    [Fact]
+    public async Task A_lost_wake_up_message_only_delays()
+    {
+        var locks = await Manager();
+        var held = await locks.AcquireAsync(Seats, One, X, LockTesting.Someone(), Ct);
+        var waiting = (await Manager()).AcquireAsync(Seats, One, X, LockTesting.Someone(), Ct).AsTask();
+        await LockTesting.UntilWaiting(locks, Seats, 1);
+        await Command(_server, "CLIENT", "KILL", "TYPE", "pubsub");
+        await held.DisposeAsync();
+        await (await waiting.WaitAsync(TimeSpan.FromSeconds(5), TimeProvider.System, Ct)).DisposeAsync();
+    }
+
+    [Fact]
+    public async Task An_orphaned_request_is_given_back_by_reconciling()
+    {
+        var locks = await Manager();
+        await using var held = await locks.AcquireAsync(Seats, One, X, LockTesting.Someone(), Ct);
+        var lease = (await locks.Inspector.SnapshotAsync(Seats, Ct)).Entries[0].Id.Client;
+        // What arrives after its own withdrawal, when a connection breaks in between.
+        (await Call("acquire", held.FencingToken.Epoch, lease, 4711, "owner", "x", 0, 100, "A"u8.ToArray(), "B"u8.ToArray()))[0].ToString().ShouldBe("G");
+        (await locks.Inspector.SnapshotAsync(Seats, Ct)).Entries.Count.ShouldBe(2);
+        await Eventually.Async(async _ => (await locks.Inspector.SnapshotAsync(Seats, Ct)).Entries.Count == 1, cancellationToken: Ct);
+        held.LostToken.IsCancellationRequested.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Damaged_state_is_noticed_and_begins_a_new_epoch()
+    {
+        var locks = await Manager();
+        var held = await locks.AcquireAsync(Seats, One, X, LockTesting.Someone(), Ct);
+        await Command(_server, "DEL", $"{Quick.Prefix}:{{seats}}:{held.FencingToken.Epoch}:x"); // as eviction would
+        await LockTesting.Lost(held);
+        await using var next = await locks.AcquireAsync(Seats, One, X, LockTesting.Someone(), Ct);
+        next.FencingToken.Epoch.ShouldBe(held.FencingToken.Epoch + 1);
+    }
+
+    [Fact]
+    public async Task A_renewal_never_brings_back_what_is_over_and_repeated_calls_change_nothing()
+    {
+        await using var held = await (await Manager()).AcquireAsync(Seats, One, X, LockTesting.Someone(), Ct);
+        var epoch = held.FencingToken.Epoch;
+        (await Call("open", epoch, "dead-1", 1))[0].ToString().ShouldBe("O");
+        await Eventually.Async(async _ => (await Call("renew", epoch, "dead-1", 60_000))[0].ToString() == "S", cancellationToken: Ct);
+        (await Call("renew", epoch, "dead-1", 60_000))[0].ToString().ShouldBe("S");
+        (await Call("acquire", epoch, "dead-1", 1, "o", "x", 1, 100, "A"u8.ToArray(), "B"u8.ToArray()))[0].ToString().ShouldBe("S");
+
+        await Call("open", epoch, "live-1", 60_000);
+        RedisValue[] first = [epoch, "live-1", 1, "o", "x", 1, 100, "A"u8.ToArray(), "B"u8.ToArray()];
+        var granted = await Call("acquire", first);
+        (await Call("acquire", first)).ToString().ShouldBe(granted.ToString());
+        RedisValue[] second = [epoch, "live-1", 2, "p", "x", 1, 100, "A"u8.ToArray(), "B"u8.ToArray()];
+        ((int)(await Call("acquire", second))[2]).ShouldBe(1);
+        ((int)(await Call("acquire", second))[2]).ShouldBe(1, "a repeated request doesn't wait for itself");
+        (await Call("release", epoch, "live-1", 1))[0].ToString().ShouldBe("R");
+        (await Call("release", epoch, "live-1", 1))[0].ToString().ShouldBe("N");
+        var handedOver = await Call("acquire", second);
+        handedOver[0].ToString().ShouldBe("G");
+        ((long)handedOver[1]).ShouldBe((long)granted[1] + 1);
+    }
+
+    [Fact]
+    public async Task A_server_that_may_evict_is_refused()
+    {
+        await using var evicting = await RedisServer.StartAsync(new RedisServerOptions { MaxMemoryMb = 64, MaxMemoryPolicy = "allkeys-lru" }, Ct);
+        var locks = await Manager(evicting);
+        (await Should.ThrowAsync<DbSyncException>(async () => await locks.TryAcquireAsync(Seats, One, X, cancellationToken: Ct))).Code.ShouldBe("DBS6006");
+    }
+
+    [Fact]
+    public async Task A_server_that_is_away_is_named_within_the_time_that_was_given()
+    {
+        var locks = await Manager();
+        await _server.StopAsync(Ct);
+        var wait = LockTesting.Someone() with { WaitTimeout = TimeSpan.FromSeconds(1) };
+        (await Should.ThrowAsync<DbSyncException>(async () => await locks.AcquireAsync(Seats, One, X, wait, Ct))).Code.ShouldBe("DBS6005");
+        await _server.StartAgainAsync(Ct);
+        await using var held = await locks.AcquireAsync(Seats, One, X, LockTesting.Someone(), Ct);
+    }
+
+    private async Task<TokenLedger> UnderContention(int times, Func<Task> fault)
+    {
+        var ledger = new TokenLedger();
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Ct);
+        var contenders = new List<Task>();
+        for (var i = 0; i < 2; i++)
+        {
+            var locks = await Manager();
+            for (var c = 0; c < 4; c++) contenders.Add(Task.Run(() => ledger.Contend(locks, Seats, stop.Token)));
+        }
+
+        await Progress();
+        for (var i = 0; i < times; i++)
+        {
+            await fault();
+            await Progress();
+        }
+
+        await stop.CancelAsync();
+        await Task.WhenAll(contenders);
+        ledger.Faults.ShouldBeEmpty();
+        return ledger;
+
+        async Task Progress()
+        {
+            var goal = ledger.Grants + 50;
+            await Eventually.Async(() => ledger.Grants >= goal || ledger.Faults.Count > 0, TimeSpan.FromSeconds(40),
+                () => $"{ledger.Grants} grants of {goal}", Ct);
+        }
+    }
+
+    private static async Task<FencingToken> Grant(IRangeLockManager locks)
+    {
+        await using var held = await locks.AcquireAsync(Seats, One, X, LockTesting.Someone(), Ct);
+        return held.FencingToken;
+    }
+
+    private async Task<RedisRangeLockManager> Manager(RedisServer? server = null)
+    {
+        var connection = await ConnectionMultiplexer.ConnectAsync((server ?? _server).ConnectionString);
+        var locks = new RedisRangeLockManager(connection, _epochs, Quick);
+        _owned.Add(connection);
+        _owned.Add(locks);
+        return locks;
+    }
+
+    private static async Task<RedisResult> Command(RedisServer server, string command, params object[] arguments)
+    {
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(server.ConnectionString);
+        return await connection.GetServers()[0].ExecuteAsync(command, arguments);
+    }
+
+    private async Task<RedisResult> Call(string function, params RedisValue[] arguments)
+    {
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(_server.ConnectionString);
+        return await connection.GetDatabase().ExecuteAsync("FCALL",
+            ["dbsync_lock1_" + function, 1, (RedisKey)$"{Quick.Prefix}:{{seats}}", .. arguments.Select(a => (object)a)]);
+    }
+}
