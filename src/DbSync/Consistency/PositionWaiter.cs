@@ -26,12 +26,12 @@ internal sealed class PositionWaiter
             if (_applied >= position) return Task.CompletedTask;
             _waiting.Enqueue(waiter, position.Value);
         }
-        if (cancellationToken.CanBeCanceled) GiveUpOn(cancellationToken, waiter);
+        if (cancellationToken.CanBeCanceled) GiveUpOn(waiter, cancellationToken);
         return waiter.Task;
     }
 
     /// <summary>Who gives up leaves the queue: behind a stale replica it would grow with every reader.</summary>
-    private void GiveUpOn(CancellationToken cancellationToken, TaskCompletionSource waiter)
+    private void GiveUpOn(TaskCompletionSource waiter, CancellationToken cancellationToken)
     {
         var giveUp = cancellationToken.UnsafeRegister(
             _ =>
