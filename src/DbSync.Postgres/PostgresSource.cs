@@ -46,7 +46,7 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
             await connection.Open(cancellationToken);
             var system = await connection.IdentifySystem(cancellationToken);
             CheckSystem(system.SystemId);
-            var bytes = NpgsqlWire.Of(connection);
+            var bytes = NpgsqlWire.Of(connection, _time);
             var wire = new ReplicationWire(bytes, _time);
             wire.Start(
                 $"START_REPLICATION SLOT {PgName.Quote(_options.Slot)} LOGICAL {position} "

@@ -16,11 +16,24 @@ internal sealed class ChunkPlanner(TableCatalog catalog)
     public async Task<IReadOnlyList<ChunkBound>> PlanAsync(
         NpgsqlConnection connection, TableSchema table, long chunkBytes, CancellationToken cancellationToken)
     {
+        try
+        {
+            return await SampleAsync(connection, table, chunkBytes, cancellationToken);
+        }
+        catch (PostgresException exception) when (exception.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn)
+        {
+            return []; // renamed or altered meanwhile, and not locked here: whoever reads the first chunk finds out what it is now
+        }
+    }
+
+    private async Task<IReadOnlyList<ChunkBound>> SampleAsync(
+        NpgsqlConnection connection, TableSchema table, long chunkBytes, CancellationToken cancellationToken)
+    {
         if (!table.HasKey || !table.Key.All(k => table.Columns[k].OrdersAlike)) return [];
         await using var size = Primary.Command(
             connection,
             """
-            SELECT (pg_catalog.pg_relation_size($1::oid::regclass)
+            SELECT (coalesce(pg_catalog.pg_relation_size($1::oid::regclass), 0)
                 + (SELECT coalesce(sum(pg_catalog.pg_relation_size(relid)), 0) FROM pg_catalog.pg_partition_tree($1::oid::regclass)))::bigint
             """,
             (long)table.Id.Oid);

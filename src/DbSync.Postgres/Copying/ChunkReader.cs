@@ -26,7 +26,8 @@ internal sealed class ChunkReader(Primary primary, TableCatalog catalog, Primary
                 }
                 catch (PostgresException exception) when (exception.SqlState is PostgresErrorCodes.UndefinedTable)
                 {
-                    throw new ChunkNotReadyException($"{table} is gone; the stream will say so");
+                    var renamed = await CurrentAsync(connection, table, cancellationToken);
+                    throw new ChunkNotReadyException($"{table} has another name", renamed);
                 }
             },
             cancellationToken);
@@ -44,8 +45,7 @@ internal sealed class ChunkReader(Primary primary, TableCatalog catalog, Primary
         var demand = await locked();
         var snapshot = await SnapshotAsync(connection, cancellationToken);
         await CheckAsync(connection, snapshot, demand, cancellationToken);
-        var current = (await catalog.LoadAsync(connection, options.Publication, table.Id.Oid, cancellationToken)).FirstOrDefault()
-            ?? throw new ChunkNotReadyException($"{table} is no longer published");
+        var current = await CurrentAsync(connection, table, cancellationToken);
         if (!current.StoresLike(table)) throw new ChunkNotReadyException($"{table} has changed its shape", current);
         Failpoint.Hit(Failpoint.AfterChunkSnapshot);
         var filter = await FilterAsync(connection, table, cancellationToken);
@@ -53,6 +53,11 @@ internal sealed class ChunkReader(Primary primary, TableCatalog catalog, Primary
         await transaction.CommitAsync(cancellationToken);
         return snapshot;
     }
+
+    /// <summary>The table as it is now, by its id: its name may be another's by now.</summary>
+    private async Task<TableSchema> CurrentAsync(NpgsqlConnection connection, TableSchema table, CancellationToken cancellationToken) =>
+        (await catalog.LoadAsync(connection, options.Publication, table.Id.Oid, cancellationToken)).FirstOrDefault()
+            ?? throw new ChunkNotReadyException($"{table} is no longer published", isGone: true);
 
     private static async Task<TransactionSnapshot> SnapshotAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {

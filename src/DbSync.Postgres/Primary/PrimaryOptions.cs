@@ -19,8 +19,8 @@ internal sealed record PrimaryOptions
     /// <summary>A stream that has brought nothing for so long is taken for dead.</summary>
     public TimeSpan SilenceMax { get; init; } = TimeSpan.FromSeconds(20);
 
-    /// <summary>A transaction's decoded changes are handed on beyond this many bytes.</summary>
-    public int PartBytesMax { get; init; } = 256 << 10;
+    /// <summary>A transaction's decoded changes are handed on beyond this many bytes: with a usual row on top, a part keeps to 64 KiB.</summary>
+    public int PartBytesMax { get; init; } = 60 << 10;
 
     /// <summary>How long to wait for a table's lock before a chunk, so that nobody queues behind us.</summary>
     public TimeSpan LockTimeout { get; init; } = TimeSpan.FromSeconds(5);

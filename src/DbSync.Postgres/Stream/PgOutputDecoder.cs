@@ -7,6 +7,8 @@ namespace DbSync.Postgres;
 /// <remarks>Source: PostgreSQL manual, "Logical Replication Message Formats".</remarks>
 internal sealed class PgOutputDecoder(IRelationResolver resolver, PartPool pool, int partBytesMax, TimeProvider time)
 {
+    private const int ColumnBytesMin = 10; // flags, an empty name's end, type, modifier
+
     private readonly Dictionary<uint, Relation> _relations = [];
     private readonly TupleDecoder _tuples = new();
     private TransactionPart? _part;
@@ -55,6 +57,7 @@ internal sealed class PgOutputDecoder(IRelationResolver resolver, PartPool pool,
     {
         if (_inside) throw WireReader.Malformed("a transaction begins inside another");
         var (commit, at, xid) = (reader.Lsn(), reader.Int64(), reader.UInt32());
+        reader.End();
         (_commitLsn, _committedAtMicros, _xid, _inside, _begins) = (commit, at, xid, true, true);
     }
 
@@ -63,6 +66,8 @@ internal sealed class PgOutputDecoder(IRelationResolver resolver, PartPool pool,
         if (!_inside) throw WireReader.Malformed("a commit without a transaction");
         reader.Byte();
         var (commit, end) = (reader.Lsn(), reader.Lsn());
+        reader.Int64(); // when it was committed: its beginning has said so
+        reader.End();
         if (commit != _commitLsn || end < commit) throw WireReader.Malformed("a commit of another transaction");
         var part = Part();
         part.EndLsn = end;
@@ -75,13 +80,14 @@ internal sealed class PgOutputDecoder(IRelationResolver resolver, PartPool pool,
     {
         var (oid, schema, name, identity) = (reader.UInt32(), reader.Text(), reader.Text(), (ReplicaIdentity)reader.Byte());
         var count = reader.Int16();
-        if (count < 0) throw WireReader.Malformed("a negative number of columns");
-        var columns = new List<RelationColumn>(Math.Min((int)count, 1664));
+        if (count < 0 || count > reader.Length / ColumnBytesMin) throw WireReader.Malformed("an impossible number of columns");
+        var columns = new List<RelationColumn>(count);
         for (var i = 0; i < count; i++)
         {
             var flags = reader.Byte();
             columns.Add(new RelationColumn(reader.Text(), reader.UInt32(), reader.Int32(), (flags & 1) != 0));
         }
+        reader.End();
         var relation = resolver.Resolve(new RelationMessage(oid, schema.Length == 0 ? "pg_catalog" : schema, name, identity, columns));
         _relations[oid] = relation;
         _last = null;
@@ -96,6 +102,7 @@ internal sealed class PgOutputDecoder(IRelationResolver resolver, PartPool pool,
         try
         {
             _tuples.Row(ref reader, relation, part, default);
+            reader.End();
         }
         catch
         {
@@ -128,6 +135,7 @@ internal sealed class PgOutputDecoder(IRelationResolver resolver, PartPool pool,
             if (moved) part.Changes.Append(identity);
             var row = part.Changes.Length;
             _tuples.Row(ref reader, relation, part, identity);
+            reader.End();
             var stays = !moved || (relation.Table.HasKey && _tuples.HasKey(relation.Table, part.Changes.Written[row..], identity));
             if (stays) part.KeepOnlyRow(start, row);
         }
@@ -144,6 +152,7 @@ internal sealed class PgOutputDecoder(IRelationResolver resolver, PartPool pool,
         var relation = RelationOf(reader.UInt32());
         if (reader.Byte() is not ((byte)'K' or (byte)'O')) throw WireReader.Malformed("a delete that does not say which row");
         var identity = _tuples.Identity(ref reader, relation);
+        reader.End();
         var part = Part();
         var (start, _) = Start(part, ChangeKind.Delete, relation);
         part.Changes.Append(identity);
@@ -157,6 +166,7 @@ internal sealed class PgOutputDecoder(IRelationResolver resolver, PartPool pool,
         if (count < 0 || count > 1 << 20) throw WireReader.Malformed("an impossible number of tables");
         var ahead = reader;
         for (var i = 0; i < count; i++) RelationOf(ahead.UInt32());
+        ahead.End();
         var part = Part();
         for (var i = 0; i < count; i++) part.EndChange(Start(part, ChangeKind.Truncate, RelationOf(reader.UInt32())).Offset);
         return null;

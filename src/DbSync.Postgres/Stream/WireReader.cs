@@ -10,6 +10,15 @@ internal ref struct WireReader(ReadOnlySpan<byte> message)
 
     public readonly bool IsAtEnd => _rest.IsEmpty;
 
+    /// <summary>The bytes that are left.</summary>
+    public readonly int Length => _rest.Length;
+
+    /// <summary>A message that goes on after its last field is none that a server sends.</summary>
+    public readonly void End()
+    {
+        if (!_rest.IsEmpty) throw Malformed("a message goes on after its end");
+    }
+
     public byte Byte()
     {
         if (_rest.IsEmpty) throw Malformed("a message ends early");

@@ -9,6 +9,7 @@ internal sealed class TableWriter : IDisposable
     private readonly TableSchema _table;
     private readonly string _match;
     private readonly bool[] _isKey;
+    private readonly int[] _updateParameters;
     private readonly Dictionary<string, SqliteStatement> _updates = [];
     private SqliteStatement? _insert;
     private SqliteStatement? _delete;
@@ -22,6 +23,7 @@ internal sealed class TableWriter : IDisposable
         _isKey = new bool[table.Columns.Length];
         foreach (var k in table.Key) _isKey[k] = true;
         _match = Match(table);
+        _updateParameters = UpdateParameters(table, _isKey);
     }
 
     public TableSchema Table => _table;
@@ -41,9 +43,17 @@ internal sealed class TableWriter : IDisposable
     /// <summary>Updates by the key in the row itself.</summary>
     public int Update(ReadOnlySpan<byte> row)
     {
-        var statement = HasUnchanged(row, out var shape)
-            ? Cached("u" + shape, () => UpdateSql(shape, withKey: false))
-            : _fullUpdate ??= _database.Prepare(UpdateSql(shape, withKey: false));
+        var full = _fullUpdate ??= _database.Prepare(UpdateSql("", withKey: false));
+        if (!TryBind(full, row, _updateParameters)) return UpdateSent(row);
+        full.Run();
+        return (int)_database.Changes;
+    }
+
+    /// <summary>Updates the columns that were sent.</summary>
+    private int UpdateSent(ReadOnlySpan<byte> row)
+    {
+        var shape = ShapeOf(row);
+        var statement = Cached("u" + shape, () => UpdateSql(shape, withKey: false));
         var index = 1;
         var rest = row;
         for (var i = 0; i < _table.Columns.Length; i++)
@@ -62,7 +72,8 @@ internal sealed class TableWriter : IDisposable
 
     public int Replace(ReadOnlySpan<byte> identity, ReadOnlySpan<byte> row)
     {
-        var statement = HasUnchanged(row, out var shape)
+        var shape = ShapeOf(row);
+        var statement = shape.Length > 0
             ? Cached("r" + shape, () => UpdateSql(shape, withKey: true))
             : _fullReplace ??= _database.Prepare(UpdateSql(shape, withKey: true));
         var index = 1;
@@ -112,22 +123,43 @@ internal sealed class TableWriter : IDisposable
         while (!identity.IsEmpty) statement.Bind(index++, Cell.Read(ref identity));
     }
 
-    /// <summary>Tells the shape of a row by which values were not sent: one character a column.</summary>
-    private bool HasUnchanged(ReadOnlySpan<byte> row, out string shape)
+    /// <summary>Binds a row, one parameter a column; false when a value was not sent.</summary>
+    private static bool TryBind(SqliteStatement statement, ReadOnlySpan<byte> row, int[] parameters)
     {
-        shape = "";
+        foreach (var parameter in parameters)
+        {
+            var cell = Cell.Read(ref row);
+            if (cell.Kind == CellKind.Unchanged) return false;
+            statement.Bind(parameter, cell);
+        }
+        return true;
+    }
+
+    /// <summary>For each column its parameter in an update of all: first what is set, in column order, then the key.</summary>
+    private static int[] UpdateParameters(TableSchema table, bool[] isKey)
+    {
+        var parameters = new int[table.Columns.Length];
+        var next = 1;
+        for (var i = 0; i < parameters.Length; i++)
+            if (!isKey[i]) parameters[i] = next++;
+        foreach (var ordinal in table.Key) parameters[ordinal] = next++;
+        return parameters;
+    }
+
+    /// <summary>Tells the shape of a row by which values were not sent, one character a column; empty when all were.</summary>
+    private string ShapeOf(ReadOnlySpan<byte> row)
+    {
         var rest = row;
         while (!rest.IsEmpty)
         {
             if (Cell.Read(ref rest).Kind != CellKind.Unchanged) continue;
-            shape = string.Create(_table.Columns.Length, row.ToArray(), static (characters, cells) =>
+            return string.Create(_table.Columns.Length, row.ToArray(), static (characters, cells) =>
             {
                 ReadOnlySpan<byte> left = cells;
                 for (var i = 0; i < characters.Length; i++) characters[i] = Cell.Read(ref left).Kind == CellKind.Unchanged ? '-' : '+';
             });
-            return true;
         }
-        return false;
+        return "";
     }
 
     private SqliteStatement Cached(string key, Func<string> sql)

@@ -12,6 +12,8 @@ internal sealed class ShardFile : IShardStore
     private readonly Dictionary<TableSchema, TableWriter> _writers = new(ReferenceEqualityComparer.Instance);
     private readonly bool _journal = Environment.GetEnvironmentVariable(JournalVariable) == "1";
     private readonly int _pageBytes;
+    private readonly SqliteStatement _begin;
+    private readonly SqliteStatement _commit;
     private readonly HashSet<(TableId, int)> _primaryOnly = [];
     private TableWriter? _writer;
     private bool? _synced;
@@ -34,6 +36,8 @@ internal sealed class ShardFile : IShardStore
             Position = _metadata.Claim(identity);
             foreach (var (collation, labels) in _metadata.LoadEnums()) SqliteCollations.RegisterEnum(_database.Handle, collation, labels);
             _pageBytes = (int)_database.QueryInteger("PRAGMA page_size");
+            _begin = _database.Prepare("BEGIN IMMEDIATE");
+            _commit = _database.Prepare("COMMIT");
         }
         catch
         {
@@ -52,7 +56,7 @@ internal sealed class ShardFile : IShardStore
     {
         if (_synced != durable) _database.Execute(durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
         _synced = durable;
-        _database.Execute("BEGIN IMMEDIATE");
+        _begin.Run();
     }
 
     public void Commit(Lsn position)
@@ -63,7 +67,7 @@ internal sealed class ShardFile : IShardStore
             writer.RowDelta = 0;
         }
         _metadata.SavePosition(position);
-        _database.Execute("COMMIT");
+        _commit.Run();
         Position = position;
     }
 
@@ -161,6 +165,8 @@ internal sealed class ShardFile : IShardStore
     {
         ForgetWriters();
         _metadata.Dispose();
+        _begin.Dispose();
+        _commit.Dispose();
         _database.Dispose();
     }
 

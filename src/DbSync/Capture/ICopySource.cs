@@ -53,8 +53,11 @@ internal sealed class ChunkRows
 }
 
 /// <summary>A chunk can't be read usefully now. Nothing was read; try again.</summary>
-internal sealed class ChunkNotReadyException(string reason, TableSchema? changedTo = null) : Exception(reason)
+internal sealed class ChunkNotReadyException(string reason, TableSchema? changedTo = null, bool isGone = false) : Exception(reason)
 {
+    /// <summary>True when the table is no longer there or no longer published.</summary>
+    public bool IsGone { get; } = isGone;
+
     /// <summary>The table's new shape, when that is the reason.</summary>
     public TableSchema? ChangedTo { get; } = changedTo;
 }

@@ -1,28 +1,36 @@
-using System.Collections.Concurrent;
-
 namespace DbSync;
 
 /// <summary>Keeps used <see cref="TransactionPart"/>s for the next transactions, so that streaming allocates nothing per row.</summary>
 /// <param name="initialBytes">The capacity of a new part's buffer, in bytes.</param>
 /// <param name="keptCountMax">How many parts are kept at most.</param>
-/// <param name="keptBytesMax">A part whose buffer has grown beyond this many bytes is not kept.</param>
-internal sealed class PartPool(int initialBytes, int keptCountMax, int keptBytesMax)
+/// <param name="keptBytesMax">Parts are kept up to so many bytes of capacity in all.</param>
+internal sealed class PartPool(int initialBytes, int keptCountMax, long keptBytesMax)
 {
-    private readonly ConcurrentQueue<TransactionPart> _kept = new();
+    private readonly Lock _gate = new();
+    private readonly Stack<TransactionPart> _kept = new(); // the one used last is the one still in the processor's cache
     private long _keptBytes;
 
     public TransactionPart Rent()
     {
-        if (!_kept.TryDequeue(out var part)) return new TransactionPart(initialBytes);
-        Interlocked.Add(ref _keptBytes, -part.Changes.Capacity);
-        return part;
+        lock (_gate)
+        {
+            if (_kept.TryPop(out var part))
+            {
+                _keptBytes -= part.Changes.Capacity;
+                return part;
+            }
+        }
+        return new TransactionPart(initialBytes);
     }
 
     public void Return(TransactionPart part)
     {
         part.Reset();
-        if (_kept.Count >= keptCountMax || Interlocked.Read(ref _keptBytes) + part.Changes.Capacity > keptBytesMax) return;
-        Interlocked.Add(ref _keptBytes, part.Changes.Capacity);
-        _kept.Enqueue(part);
+        lock (_gate)
+        {
+            if (_kept.Count >= keptCountMax || _keptBytes + part.Changes.Capacity > keptBytesMax) return;
+            _keptBytes += part.Changes.Capacity;
+            _kept.Push(part);
+        }
     }
 }

@@ -11,6 +11,7 @@ internal sealed partial class CopyCoordinator(
     ICopySource source,
     IReadOnlyList<ShardWorker> shards,
     IRowPlacement placement,
+    Action requestPosition,
     CopyOptions options,
     TimeProvider time,
     ILogger<CopyCoordinator> logger)
@@ -163,8 +164,18 @@ internal sealed partial class CopyCoordinator(
         {
             Waiting = notReady.Message;
             LogNotReady(table.ReplicaName, chunk.Number, notReady.Message);
-            if (notReady.ChangedTo is not { } changed) return false;
-            foreach (var shard in shards) await shard.InvokeAsync((applier, _) => applier.Start(changed), writes: true);
+            if (notReady is { ChangedTo: null, IsGone: false }) return false;
+            foreach (var shard in shards)
+            {
+                await shard.InvokeAsync(
+                    (applier, _) =>
+                    {
+                        if (notReady.ChangedTo is { } changed) applier.Start(changed);
+                        else if (applier.CopyOf(table.Id) is not null) applier.Drop(table.Id);
+                        return true;
+                    },
+                    writes: true);
+            }
             throw new TableRestartedException();
         }
         finally
@@ -270,6 +281,7 @@ internal sealed partial class CopyCoordinator(
                 writes: true);
             Failpoint.Hit(Failpoint.AfterCopyFence);
         }
+        requestPosition(); // on a quiet primary nothing else would soon say that the fence is passed
         LogCopied(table.ReplicaName, fence);
     }
 

@@ -25,7 +25,6 @@ internal sealed partial class SyncNode : IAsyncDisposable
     private readonly PositionHold _hold = new();
     private readonly DelayMeter _delays;
     private readonly LagProbe _lag;
-    private bool _copying = true;
 
     public SyncNode(
         DataDirectory directory, NodeFile identity, IChangeSource source, ICopySource copySource, IReplicaStore store, IControlPlane control,
@@ -36,7 +35,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
         _logger = loggers.CreateLogger<SyncNode>();
         _delays = new DelayMeter(time);
         _lag = new LagProbe(time);
-        var pool = new PartPool(initialBytes: 4096, keptCountMax: 4096, keptBytesMax: 64 << 20);
+        var pool = new PartPool(initialBytes: 1024, keptCountMax: options.Pipeline.QueuePartsMax, keptBytesMax: 64 << 20);
         _shards = [.. store.Open().Select(s => new ShardWorker(s, options.Pipeline, pool, _delays, time))];
         var placement = new EverywherePlacement();
         _acknowledge = new AcknowledgeTracker(_shards);
@@ -44,7 +43,8 @@ internal sealed partial class SyncNode : IAsyncDisposable
         _pipeline = new SyncPipeline(
             source, _shards, new PartRouter(_shards.Count, placement, pool), pool, _acknowledge, _hold, _delays, _verifications.Wake, options.Pipeline, time,
             loggers.CreateLogger<SyncPipeline>());
-        _copy = new CopyCoordinator(copySource, _shards, placement, options.Copy, time, loggers.CreateLogger<CopyCoordinator>());
+        _copy = new CopyCoordinator(
+            copySource, _shards, placement, _pipeline.RequestPosition, options.Copy, time, loggers.CreateLogger<CopyCoordinator>());
         foreach (var shard in _shards)
         {
             shard.Committed = OnCommitted;
@@ -84,18 +84,20 @@ internal sealed partial class SyncNode : IAsyncDisposable
     }
 
     /// <summary>What the process knows of itself now.</summary>
-    public LiveStatus Status() => new()
+    public LiveStatus Status() => Status(_pipeline.Applied);
+
+    private LiveStatus Status(Lsn applied) => new() // read first: what is copied is told as of then
     {
         ProcessId = Environment.ProcessId,
         UpdatedAt = _time.GetUtcNow(),
         Pipeline = _pipeline.State,
-        Copying = _copying,
+        Copying = _shards.Any(s => s.IsCopying),
         Waiting = _copy.Waiting ?? _pipeline.LastError?.Message,
         ErrorCode = _pipeline.LastError?.Code,
-        AppliedLsn = _pipeline.Applied.ToString(),
+        AppliedLsn = applied.ToString(),
         DurableLsn = _shards.Min(s => s.Durable).ToString(),
         AcknowledgedLsn = _acknowledge.Acknowledged.ToString(),
-        PrimaryLsn = Lsn.Max(_pipeline.PrimaryPosition, _pipeline.Applied).ToString(),
+        PrimaryLsn = Lsn.Max(_pipeline.PrimaryPosition, applied).ToString(),
         LagMs = _lag.Lag?.TotalMilliseconds,
         Delay = DelayStatus.Of(_delays),
         Transactions = _shards.Max(s => s.TransactionsApplied),
@@ -162,10 +164,6 @@ internal sealed partial class SyncNode : IAsyncDisposable
     {
         while (true)
         {
-            var copying = false;
-            foreach (var shard in _shards)
-                copying |= await shard.InvokeAsync((applier, _) => applier.Copies.Count > 0, writes: false);
-            _copying = copying;
             Status().Save(_directory.Path);
             await Task.Delay(_options.StatusInterval, _time, cancellationToken);
         }

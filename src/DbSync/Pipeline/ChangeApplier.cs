@@ -10,6 +10,7 @@ internal sealed class ChangeApplier
     private readonly Dictionary<TableId, TableRecord> _live = [];
     private readonly Dictionary<TableId, TableCopy> _copies = [];
     private readonly ChangeBuffer _scratch = new(4096);
+    private readonly Dictionary<TableSchema, bool> _entered = new(ReferenceEqualityComparer.Instance); // whether it is live
     private TableSchema? _current;
     private bool _currentIsLive;
 
@@ -33,7 +34,7 @@ internal sealed class ChangeApplier
     {
         _live.Clear();
         _copies.Clear();
-        _current = null;
+        Reenter();
         foreach (var record in _store.LoadTables())
         {
             if (record.State == TableState.Live) _live.Add(record.Schema.Id, record);
@@ -62,7 +63,7 @@ internal sealed class ChangeApplier
         _store.DropTable(table);
         _live.Remove(table);
         _copies.Remove(table);
-        _current = null;
+        Reenter();
     }
 
     /// <summary>Makes the tables readable whose copies hold everything up to <paramref name="position"/>.</summary>
@@ -79,7 +80,7 @@ internal sealed class ChangeApplier
             _copies.Remove(record.Schema.Id);
             _live.Add(record.Schema.Id, record);
         }
-        _current = null;
+        if (ready.Count > 0) Reenter();
         return ready.Count > 0;
     }
 
@@ -237,8 +238,17 @@ internal sealed class ChangeApplier
         _store.SaveTable(copy.Record);
     }
 
+    /// <summary>What the stream's tables are here has changed: every one is looked at again.</summary>
+    private void Reenter()
+    {
+        _current = null;
+        _entered.Clear();
+    }
+
     private void Enter(TableSchema table)
     {
+        _current = table;
+        if (_entered.TryGetValue(table, out _currentIsLive)) return;
         if (_live.TryGetValue(table.Id, out var record))
         {
             if (record.Schema.StoresLike(table)) _currentIsLive = true;
@@ -254,12 +264,13 @@ internal sealed class ChangeApplier
             _currentIsLive = false;
         }
         _current = table;
+        _entered.Add(table, _currentIsLive);
     }
 
     private TableCopy Track(TableCopy copy)
     {
         _copies[copy.Record.Schema.Id] = copy;
-        _current = null;
+        Reenter();
         return copy;
     }
 

@@ -4,7 +4,7 @@ namespace DbSync;
 internal sealed record PipelineOptions
 {
     /// <summary>Decoded bytes that wait for one shard before the reader is held back.</summary>
-    public long QueueBytesMax { get; init; } = 32L << 20;
+    public long QueueBytesMax { get; init; } = 16L << 20;
 
     /// <summary>Parts that wait for one shard before the reader is held back.</summary>
     public int QueuePartsMax { get; init; } = 8192;
@@ -17,6 +17,9 @@ internal sealed record PipelineOptions
 
     /// <summary>How long committed rows may wait for readers while more keep arriving.</summary>
     public TimeSpan BatchAgeMax { get; init; } = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>Transactions that follow a commit more closely than this share the next one.</summary>
+    public TimeSpan CommitPause { get; init; } = TimeSpan.FromMilliseconds(1);
 
     /// <summary>How often positions are made durable and acknowledged while something changes.</summary>
     public TimeSpan BarrierInterval { get; init; } = TimeSpan.FromSeconds(1);

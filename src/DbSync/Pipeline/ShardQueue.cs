@@ -5,13 +5,17 @@ namespace DbSync;
 /// </summary>
 internal sealed class ShardQueue(long bytesMax, int partsMax) : IDisposable
 {
+    private const int ManyParts = 256;
+    private const long ManyBytes = 1 << 20;
+
     private readonly Lock _gate = new();
     private readonly Queue<TransactionPart> _parts = new();
     private readonly Queue<ShardCommand> _commands = new();
-    private readonly SemaphoreSlim _arrived = new(0);
+    private readonly AutoResetEvent _arrived = new(false); // sleeps at once: to spin first would hold up whom it waits for
     private readonly SemaphoreSlim _room = new(0);
     private long _bytes;
     private bool _readerWaits;
+    private bool _readerGathers;
     private bool _writerWaits;
     private bool _closed;
 
@@ -36,7 +40,7 @@ internal sealed class ShardQueue(long bytesMax, int partsMax) : IDisposable
                 {
                     _parts.Enqueue(part);
                     _bytes += part.Changes.Length;
-                    WakeReader();
+                    if (!_readerGathers || HasMany) WakeReader();
                     return;
                 }
                 _writerWaits = true;
@@ -80,17 +84,19 @@ internal sealed class ShardQueue(long bytesMax, int partsMax) : IDisposable
                 if (timeout == TimeSpan.Zero) return false;
                 _readerWaits = true;
             }
-            if (_arrived.Wait(timeout)) continue;
-            lock (_gate)
-            {
-                if (_readerWaits)
-                {
-                    _readerWaits = false;
-                    return false;
-                }
-            }
-            _arrived.Wait(CancellationToken.None); // a release raced with the timeout: take it, so that the count stays right
+            if (!Sleep(timeout)) return false;
         }
+    }
+
+    /// <summary>Lets parts come together: returns once there are many, or a command, or after <paramref name="timeout"/>.</summary>
+    public void Gather(TimeSpan timeout)
+    {
+        lock (_gate)
+        {
+            if (_closed || _commands.Count > 0 || HasMany) return;
+            _readerWaits = _readerGathers = true;
+        }
+        Sleep(TimeSpan.FromMilliseconds(Math.Ceiling(timeout.TotalMilliseconds))); // a shorter one would not be a wait at all
     }
 
     /// <summary>Drops the parts that wait.</summary>
@@ -125,10 +131,28 @@ internal sealed class ShardQueue(long bytesMax, int partsMax) : IDisposable
         _room.Dispose();
     }
 
+    private bool HasMany => _parts.Count >= ManyParts || _bytes >= ManyBytes;
+
+    /// <summary>Waits to be woken; false when nobody did within <paramref name="timeout"/>.</summary>
+    private bool Sleep(TimeSpan timeout)
+    {
+        if (_arrived.WaitOne(timeout)) return true;
+        lock (_gate)
+        {
+            if (_readerWaits)
+            {
+                _readerWaits = _readerGathers = false;
+                return false;
+            }
+        }
+        _arrived.WaitOne(); // a signal raced with the timeout: take it, so that the next wait is one
+        return true;
+    }
+
     private void WakeReader()
     {
         if (!_readerWaits) return;
-        _readerWaits = false;
-        _arrived.Release();
+        _readerWaits = _readerGathers = false;
+        _arrived.Set();
     }
 }

@@ -25,10 +25,12 @@ internal sealed class ShardWorker : IDisposable
     private int _batchChanges;
     private long _batchStartedAt;
     private long _barrierAt;
+    private long _committedAt;
     private Lsn _next;
     private ulong _applied;
     private ulong _durable;
     private volatile bool _draining;
+    private volatile bool _isCopying;
 
     public ShardWorker(IShardStore store, PipelineOptions options, PartPool pool, DelayMeter delays, TimeProvider time)
     {
@@ -74,7 +76,14 @@ internal sealed class ShardWorker : IDisposable
     /// <summary>Ends when the worker has stopped; faulted when it stopped because of an error.</summary>
     public Task Stopped => _stopped.Task;
 
-    public void Start() => _thread.Start();
+    /// <summary>True while some table is not readable; as of <see cref="Applied"/>, when that is read first.</summary>
+    public bool IsCopying => _isCopying;
+
+    public void Start()
+    {
+        _isCopying = Applier.Copies.Count > 0;
+        _thread.Start();
+    }
 
     /// <summary>Before <see cref="Start"/>: creates the tables that are published and not here, and drops those no longer published.</summary>
     public void Align(IReadOnlyList<TableSchema> published)
@@ -194,13 +203,15 @@ internal sealed class ShardWorker : IDisposable
 
     private void Idle()
     {
-        if (_open)
+        if (!_open)
         {
-            Commit();
+            Barrier();
+            CopyBackWal(_options.IdleWalBytesMax);
             return;
         }
-        Barrier();
-        CopyBackWal(_options.IdleWalBytesMax);
+        var pause = _options.CommitPause - _time.GetElapsedTime(_committedAt);
+        if (pause > TimeSpan.Zero) Queue.Gather(pause);
+        else Commit();
     }
 
     private void WaitForChunk()
@@ -271,6 +282,7 @@ internal sealed class ShardWorker : IDisposable
         _open = false;
         Failpoint.Hit(Failpoint.AfterCommit);
         if (promoted) Failpoint.Hit(Failpoint.AfterTableLive);
+        _isCopying = Applier.Copies.Count > 0;
         Volatile.Write(ref _applied, _next.Value);
         _clock.Visible();
         foreach (var (committed, _) in _awaitingCommit) committed();
@@ -278,6 +290,7 @@ internal sealed class ShardWorker : IDisposable
         Committed?.Invoke(this);
         if (_time.GetElapsedTime(_barrierAt) >= _options.BarrierInterval) Barrier();
         CopyBackWal(_options.WalBytesMax);
+        _committedAt = _time.GetTimestamp();
     }
 
     private void CopyBackWal(long bytesMax)

@@ -36,6 +36,7 @@ public sealed class ReplicationTests(PostgresFixture postgres)
     {
         var files = Directory.GetFiles(node.DataPath, "*.db");
         files.ShouldNotBeEmpty();
-        (await ReplicaOracle.CompareAsync(node.ConnectionString, "dbsync_main", files)).ShouldBeEmpty();
+        foreach (var file in files) // without a shard map every shard holds every table
+            (await ReplicaOracle.CompareAsync(node.ConnectionString, "dbsync_main", [file])).ShouldBeEmpty(Path.GetFileName(file));
     }
 }

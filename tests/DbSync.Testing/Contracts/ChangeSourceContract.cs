@@ -84,14 +84,7 @@ public abstract class ChangeSourceContract : IAsyncDisposable
         using var stream = await StartAsync();
         for (var i = 0; i < 3; i++)
         {
-            await ExecuteAsync("CREATE TABLE unpublished AS SELECT generate_series(1, 100); DROP TABLE unpublished");
-            var target = Lsn.Parse(await ScalarAsync("SELECT pg_current_wal_flush_lsn()::text"));
-            await stream.UntilAsync(
-                s =>
-                {
-                    s.Stream.RequestPosition();
-                    return s.Positions.Concat(s.Seen.Select(t => t.EndLsn)).Any(p => p >= target);
-                }, Cancel);
+            var target = await UntilToldAsync(stream);
             (stream.Stream.PrimaryPosition >= target).ShouldBeTrue();
         }
         stream.Positions.ShouldBe(stream.Positions.Order());
@@ -104,13 +97,7 @@ public abstract class ChangeSourceContract : IAsyncDisposable
         var before = await ConfirmedAsync();
         for (var i = 1; i <= 5; i++) await ExecuteAsync($"INSERT INTO t VALUES ({i}, 'v')");
         await stream.UntilAsync(s => s.Seen.Count(t => t.Changes.Count > 0) == 5, Cancel);
-        var positions = stream.Positions.Count;
-        await stream.UntilAsync(
-            s =>
-            {
-                s.Stream.RequestPosition();
-                return s.Positions.Count > positions + 2;
-            }, Cancel);
+        for (var i = 0; i < 3; i++) await UntilToldAsync(stream);
         (await ConfirmedAsync()).ShouldBe(before);
 
         var third = stream.Seen.Where(t => t.Changes.Count > 0).ElementAt(2).EndLsn;
@@ -273,6 +260,20 @@ public abstract class ChangeSourceContract : IAsyncDisposable
     {
         await using var command = new NpgsqlCommand(sql, connection);
         await command.ExecuteNonQueryAsync(Cancel);
+    }
+
+    /// <summary>Lets the log move without a change that is published, and asks until the stream tells of it.</summary>
+    private async Task<Lsn> UntilToldAsync(StreamUnderTest stream)
+    {
+        await ExecuteAsync("CREATE TABLE unpublished AS SELECT generate_series(1, 100); DROP TABLE unpublished");
+        var target = Lsn.Parse(await ScalarAsync("SELECT pg_current_wal_flush_lsn()::text"));
+        await stream.UntilAsync(
+            s =>
+            {
+                s.Stream.RequestPosition();
+                return s.Positions.Concat(s.Seen.Select(t => t.EndLsn)).Any(p => p >= target);
+            }, Cancel);
+        return target;
     }
 
     private async Task<Lsn> ConfirmedAsync() => Lsn.Parse(await ScalarAsync($"SELECT confirmed_flush_lsn::text FROM pg_replication_slots WHERE slot_name = '{Slot}'"));

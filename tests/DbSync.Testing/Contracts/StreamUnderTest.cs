@@ -56,13 +56,7 @@ internal sealed class StreamUnderTest : IDisposable
     {
         _stop.Cancel();
         Stream.Dispose();
-        _ = _reading.ContinueWith(
-            t =>
-            {
-                _ = t.Exception; // what the end of a stream that nobody reads any more says does not matter
-                _stop.Dispose();
-            },
-            TaskScheduler.Default);
+        _ = _reading.ContinueWith(t => t.Exception, TaskScheduler.Default); // what a stream says that nobody reads any more does not matter
     }
 
     private void Read()

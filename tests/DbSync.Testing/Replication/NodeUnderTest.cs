@@ -14,12 +14,14 @@ public sealed class NodeUnderTest : IAsyncDisposable
     private const string Publication = "dbsync_main";
     private static int made;
     private readonly TemporaryDirectory _directory = new();
+    private readonly string _unpooled; // so that a server that was torn down in between is met by no statement of the test
     private CancellationTokenSource? _stop;
     private Task? _running;
 
     private NodeUnderTest(string connectionString, int shards)
     {
         ConnectionString = connectionString;
+        _unpooled = new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false }.ConnectionString;
         Slot = $"dbsync_test_{Environment.ProcessId}_{Interlocked.Increment(ref made)}";
         Shards = shards;
     }
@@ -97,7 +99,7 @@ public sealed class NodeUnderTest : IAsyncDisposable
 
     public async Task ExecuteAsync(string sql)
     {
-        await using var connection = new NpgsqlConnection(ConnectionString);
+        await using var connection = new NpgsqlConnection(_unpooled);
         await connection.OpenAsync();
         await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 300 };
         await command.ExecuteNonQueryAsync();
@@ -105,7 +107,7 @@ public sealed class NodeUnderTest : IAsyncDisposable
 
     public async Task<object?> ScalarAsync(string sql)
     {
-        await using var connection = new NpgsqlConnection(ConnectionString);
+        await using var connection = new NpgsqlConnection(_unpooled);
         await connection.OpenAsync();
         await using var command = new NpgsqlCommand(sql, connection);
         return await command.ExecuteScalarAsync();
