@@ -45,6 +45,6 @@ public sealed class LeastPrivilegeTests(PostgresFixture postgres)
         await replica.ExecuteAsync($"ALTER ROLE {owner} REPLICATION");
         replica.Primary = replica.ConnectionStringFor(owner);
         await replica.JsonAsync(0, "uninstall", "--yes");
-        await replica.ExecuteAsync($"DROP OWNED BY {owner}, {replicator}; DROP ROLE {owner}, {replicator}");
+        await replica.ExecuteAsync($"DROP OWNED BY {owner}, {replicator} CASCADE; DROP ROLE {owner}, {replicator}");
     }
 }
