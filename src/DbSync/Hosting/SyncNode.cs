@@ -62,7 +62,14 @@ internal sealed partial class SyncNode : IAsyncDisposable
     /// <exception cref="DbSyncException">What needs a person.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        await AlignTablesAsync(cancellationToken);
+        try
+        {
+            await AlignTablesAsync(cancellationToken);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            return; // told to stop before anything began
+        }
         foreach (var shard in _shards) shard.Start();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var pipeline = _pipeline.RunAsync(stop.Token);

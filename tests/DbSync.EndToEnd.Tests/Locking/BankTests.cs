@@ -76,6 +76,7 @@ public sealed class BankTests(PostgresFixture postgres) : IAsyncLifetime
         (await Sum()).ShouldBe(Total);
     }
 
+    [Trait("Role", "Soak")] // minutes of faults; run by scripts/soak
     [Theory]
     [InlineData(11)]
     [InlineData(12)]

@@ -30,8 +30,8 @@ public sealed record PostgresServerOptions
         var settings = new Dictionary<string, string>(StringComparer.Ordinal)
         {
             ["wal_level"] = "logical",
-            ["max_wal_senders"] = "50",
-            ["max_replication_slots"] = "50",
+            ["max_wal_senders"] = "200",
+            ["max_replication_slots"] = "500",
             ["max_connections"] = "200",
             ["max_prepared_transactions"] = "10",
             ["shared_buffers"] = "64MB",
