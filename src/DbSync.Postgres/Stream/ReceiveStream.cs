@@ -4,16 +4,17 @@ namespace DbSync.Postgres;
 
 /// <summary>
 /// A socket as a stream whose reader is woken for every message while little arrives, and once for many while much does: the walsender
-/// sends each message by itself, and waking a reader for each costs both of them more than the message.
+/// sends each message by itself, and waking a reader for each costs both of them more than the message. On a busy machine it is worse: the reader takes the processor from the walsender after
+/// every message, and the walsender waits for its turn again.
 /// </summary>
 /// <remarks>Linux only: SO_RCVLOWAT with SO_RCVTIMEO, socket(7). The timeout bounds what the low-water mark may hold back.</remarks>
 internal sealed class ReceiveStream(Socket socket, TimeProvider time) : NetworkStream(socket, ownsSocket: true)
 {
     private const int LowWaterBytes = 16 << 10;
-    private const int FewBytes = 2 << 10;
+    private const int FewBytes = 512;
     private const int LowWaterMillisecondsMax = 3;
     private const int SampleReads = 32;
-    private static readonly TimeSpan SampleTime = TimeSpan.FromMilliseconds(10); // some 1,000 small transactions a second
+    private static readonly TimeSpan SampleTime = TimeSpan.FromMilliseconds(32); // a thousand reads a second
 
     private long _sampleAt = time.GetTimestamp();
     private int _reads;

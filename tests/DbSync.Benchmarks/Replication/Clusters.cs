@@ -15,6 +15,7 @@ internal sealed class Clusters : IAsyncDisposable
         ["checkpoint_timeout"] = "1h",
         ["autovacuum"] = "off",
         ["jit"] = "off",
+        ["wal_retrieve_retry_interval"] = "100ms", // by default a subscription enabled again within 5 s of its last start waits for the rest
     };
 
     private Clusters(PostgresServer primary, PostgresServer subscriber) => (Primary, Subscriber) = (primary, subscriber);
