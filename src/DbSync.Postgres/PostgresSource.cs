@@ -1,5 +1,6 @@
+using System.Net.Sockets;
 using DbSync.Postgres.Types;
-using Npgsql.Replication;
+using Npgsql;
 
 namespace DbSync.Postgres;
 
@@ -14,6 +15,7 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
     private readonly ChunkPlanner _planner;
     private readonly ChunkReader _reader;
     private readonly ReplicationSlot _slot;
+    private DateTimeOffset _drainAgainAt;
 
     public PostgresSource(PrimaryOptions options, TimeProvider time)
     {
@@ -33,34 +35,22 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
     public string? SystemIdentifier { get; init; }
 
     public Task<IReadOnlyList<TableSchema>> DescribeAsync(CancellationToken cancellationToken) =>
-        _primary.UseAsync<IReadOnlyList<TableSchema>>(
-            async connection => await _catalog.LoadAsync(connection, _options.Publication, null, cancellationToken), cancellationToken);
+        _primary.BlockAsync<IReadOnlyList<TableSchema>>(connection => _catalog.Load(connection, _options.Publication, null), cancellationToken);
 
     public async Task<IChangeStream> OpenAsync(Lsn position, CancellationToken cancellationToken)
     {
         position = Lsn.Max(position, _options.StartPosition);
-        await _slot.CheckAsync(position, cancellationToken);
-        var connection = new LogicalReplicationConnection(_primary.ConnectionString);
+        var slot = await _slot.CheckAsync(position, cancellationToken);
+        var opening = Task.Factory.StartNew(
+            () => TryDrain(slot, position) ?? (IChangeStream)Checked(Open(position), position, own: 0),
+            cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         try
         {
-            await connection.Open(cancellationToken);
-            var system = await connection.IdentifySystem(cancellationToken);
-            CheckSystem(system.SystemId);
-            var bytes = NpgsqlWire.Of(connection, _time);
-            var wire = new ReplicationWire(bytes, _time);
-            wire.Start(
-                $"START_REPLICATION SLOT {PgName.Quote(_options.Slot)} LOGICAL {position} "
-                + $"(proto_version '1', publication_names {PgName.Literal(PgName.Quote(_options.Publication))})");
-
-            // Nobody else can move the slot now. Whoever had it while this process was paused may have moved it before.
-            await _slot.CheckAsync(position, cancellationToken);
-            var resolver = new RelationResolver(_primary, _catalog, _types, _options.Publication);
-            return new ReplicationStream(connection, bytes, wire, position, resolver, _options, _time);
+            return await opening.WaitAsync(cancellationToken);
         }
-        catch (Exception exception)
+        catch (OperationCanceledException)
         {
-            await CloseAsync(connection);
-            if (PrimaryErrors.TryTranslate(exception) is { } translated) throw translated;
+            _ = opening.ContinueWith(o => o.Result.Dispose(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
             throw;
         }
     }
@@ -90,15 +80,72 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
             "Check the connection string; for a new primary run 'dbsync init' in an empty data directory.");
     }
 
-    private static async Task CloseAsync(LogicalReplicationConnection connection)
+    /// <summary>Starts the walsender, blocking.</summary>
+    private ReplicationStream Open(Lsn position)
+    {
+        NpgsqlConnection? connection = null;
+        try
+        {
+            connection = NpgsqlWire.OpenReplication(_primary.ConnectionString);
+            var bytes = NpgsqlWire.StreamOf(connection);
+            if (bytes is NetworkStream) bytes = new ReceiveStream(NpgsqlWire.SocketOf(connection), ownsSocket: true, ReceiveStream.MessagesLowWaterBytes, _time);
+            var wire = new ReplicationWire(bytes, _time);
+            CheckSystem(wire.IdentifySystem());
+            wire.Start(
+                $"START_REPLICATION SLOT {PgName.Quote(_options.Slot)} LOGICAL {position} "
+                + $"(proto_version '1', publication_names {PgName.Literal(PgName.Quote(_options.Publication))})");
+            var resolver = new RelationResolver(_primary, _catalog, _types, _options.Publication);
+            return new ReplicationStream(connection, bytes, wire, position, resolver, _options, _time);
+        }
+        catch (Exception exception)
+        {
+            if (connection is not null)
+            {
+                NpgsqlWire.Cut(connection);
+                connection.Dispose();
+            }
+            if (PrimaryErrors.TryTranslate(exception) is { } translated) throw translated;
+            throw;
+        }
+    }
+
+    /// <summary>Nobody else can move the slot now; whoever had it while this process was paused may have moved it before.</summary>
+    private ReplicationStream Checked(ReplicationStream stream, Lsn position, int own)
     {
         try
         {
-            await connection.DisposeAsync();
+            _slot.CheckAsync(position, CancellationToken.None, own).GetAwaiter().GetResult(); // on the stream's own thread
+            return stream;
         }
-        catch (Exception exception) when (PrimaryErrors.TryTranslate(exception) is not null)
+        catch
         {
-            // What made us close it is reported.
+            stream.Dispose();
+            throw;
         }
     }
+
+    /// <summary>Far behind, the backlog comes through SQL first; null when it doesn't pay or the server won't.</summary>
+    private BacklogStream? TryDrain(SlotState slot, Lsn position)
+    {
+        var behind = slot.Current.Value - Math.Min(slot.Current.Value, Lsn.Max(position, slot.Confirmed).Value);
+        if (behind < (ulong)_options.DrainLeastBytes || _time.GetUtcNow() < _drainAgainAt) return null;
+        try
+        {
+            var drain = SlotDrain.Start(_primary, _options, position);
+            var resolver = new RelationResolver(_primary, _catalog, _types, _options.Publication);
+            return new BacklogStream(
+                drain, (at, own) => Checked(Open(at), at, own), pool => new PgOutputDecoder(resolver, pool, _options.PartBytesMax, _time), PauseDraining, _time);
+        }
+        catch (PostgresException)
+        {
+            PauseDraining(); // no slot to spare, no right to copy one: the walsender does the same, only slower
+            return null;
+        }
+        catch (Exception exception) when (PrimaryErrors.TryTranslate(exception) is { } translated)
+        {
+            throw translated;
+        }
+    }
+
+    private void PauseDraining() => _drainAgainAt = _time.GetUtcNow() + _options.DrainPause;
 }

@@ -1,4 +1,5 @@
 using DbSync.Postgres.Types;
+using Npgsql;
 
 namespace DbSync.Postgres;
 
@@ -14,22 +15,19 @@ internal sealed class RelationResolver(Primary primary, TableCatalog catalog, Ty
     {
         if (!_known.TryGetValue(message.Oid, out var table) || !Describes(table, message))
         {
-            table = Task.Run(() => ResolveAsync(message)).GetAwaiter().GetResult(); // the stream's own thread; a table is met once
+            table = primary.Block(connection => Resolve(connection, message)); // the stream's own thread; a table is met once
             _known[message.Oid] = table;
         }
         return new Relation(table, catalog.CodecsOf(table));
     }
 
-    private Task<TableSchema> ResolveAsync(RelationMessage message) => primary.UseAsync(
-        async connection =>
-        {
-            var current = (await catalog.LoadAsync(connection, publication, message.Oid, CancellationToken.None)).FirstOrDefault();
-            if (current is not null && Describes(current, message)) return current;
-            await types.LoadAsync(
-                connection, message.Columns.Select(c => c.TypeOid).Where(t => !types.Contains(t)).Distinct().ToList(), CancellationToken.None);
-            return catalog.Build(message, current ?? _known.GetValueOrDefault(message.Oid));
-        },
-        CancellationToken.None);
+    private TableSchema Resolve(NpgsqlConnection connection, RelationMessage message)
+    {
+        var current = catalog.Load(connection, publication, message.Oid).FirstOrDefault();
+        if (current is not null && Describes(current, message)) return current;
+        types.Load(connection, message.Columns.Select(c => c.TypeOid).Where(t => !types.Contains(t)).Distinct().ToList());
+        return catalog.Build(message, current ?? _known.GetValueOrDefault(message.Oid));
+    }
 
     private static bool Describes(TableSchema table, RelationMessage message) =>
         table.Schema == message.Schema && table.Name == message.Name && table.Identity == message.Identity

@@ -54,12 +54,11 @@ internal sealed class TableCatalog(TypeCatalog types)
         """;
 
     /// <summary>The tables of a publication, or only one of them.</summary>
-    public async Task<List<TableSchema>> LoadAsync(
-        NpgsqlConnection connection, string publication, uint? only, CancellationToken cancellationToken)
+    public List<TableSchema> Load(NpgsqlConnection connection, string publication, uint? only)
     {
-        var tables = await LoadColumnsAsync(connection, publication, only, cancellationToken);
-        await types.LoadAsync(connection, tables.SelectMany(t => t.Columns.Select(c => c.TypeOid)).Distinct().ToList(), cancellationToken);
-        var indexes = await LoadIndexesAsync(connection, tables.Select(t => t.Oid).ToArray(), cancellationToken);
+        var tables = LoadColumns(connection, publication, only);
+        types.Load(connection, tables.SelectMany(t => t.Columns.Select(c => c.TypeOid)).Distinct().ToList());
+        var indexes = LoadIndexes(connection, tables.Select(t => t.Oid).ToArray());
         return tables.ConvertAll(t => Build(t, indexes[t.Oid]));
     }
 
@@ -113,15 +112,14 @@ internal sealed class TableCatalog(TypeCatalog types)
         _ => false,
     };
 
-    private static async Task<List<Table>> LoadColumnsAsync(
-        NpgsqlConnection connection, string publication, uint? only, CancellationToken cancellationToken)
+    private static List<Table> LoadColumns(NpgsqlConnection connection, string publication, uint? only)
     {
-        await using var command = new NpgsqlCommand(ColumnsSql, connection);
+        using var command = new NpgsqlCommand(ColumnsSql, connection);
         command.Parameters.Add(new() { Value = publication });
         command.Parameters.Add(new() { Value = only is { } oid ? oid : DBNull.Value, NpgsqlDbType = NpgsqlDbType.Oid });
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        using var reader = command.ExecuteReader();
         var tables = new List<Table>();
-        while (await reader.ReadAsync(cancellationToken))
+        while (reader.Read())
         {
             var oidRead = reader.GetFieldValue<uint>(0);
             if (tables.Count == 0 || tables[^1].Oid != oidRead)
@@ -132,14 +130,13 @@ internal sealed class TableCatalog(TypeCatalog types)
         return tables;
     }
 
-    private static async Task<ILookup<uint, (string Name, short[] Options, string[] Columns)>> LoadIndexesAsync(
-        NpgsqlConnection connection, uint[] tables, CancellationToken cancellationToken)
+    private static ILookup<uint, (string Name, short[] Options, string[] Columns)> LoadIndexes(NpgsqlConnection connection, uint[] tables)
     {
-        await using var command = new NpgsqlCommand(IndexesSql, connection);
+        using var command = new NpgsqlCommand(IndexesSql, connection);
         command.Parameters.Add(new() { Value = tables, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Oid });
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        using var reader = command.ExecuteReader();
         var indexes = new List<(uint Table, string Name, short[] Options, string[] Columns)>();
-        while (await reader.ReadAsync(cancellationToken))
+        while (reader.Read())
             indexes.Add((reader.GetFieldValue<uint>(0), reader.GetString(1), reader.GetFieldValue<short[]>(2), reader.GetFieldValue<string[]>(3)));
         return indexes.ToLookup(i => i.Table, i => (i.Name, i.Options, i.Columns));
     }

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using DbSync.Postgres.Types;
 using Npgsql;
 
@@ -9,16 +10,14 @@ namespace DbSync.Postgres;
 /// </summary>
 internal sealed class ChunkReader(Primary primary, TableCatalog catalog, PrimaryOptions options)
 {
-    private const int ReadBytes = 64 << 10;
-
     public Task<TransactionSnapshot> ReadAsync(
         TableSchema table, ChunkRecord chunk, Func<Task<SnapshotDemand>> locked, ChunkRows rows, CancellationToken cancellationToken) =>
-        primary.UseAsync(
-            async connection =>
+        primary.BlockAsync(
+            connection =>
             {
                 try
                 {
-                    return await ReadAsync(connection, table, chunk, locked, rows, cancellationToken);
+                    return Read(connection, table, chunk, locked, rows);
                 }
                 catch (PostgresException exception) when (exception.SqlState is PostgresErrorCodes.LockNotAvailable)
                 {
@@ -26,70 +25,69 @@ internal sealed class ChunkReader(Primary primary, TableCatalog catalog, Primary
                 }
                 catch (PostgresException exception) when (exception.SqlState is PostgresErrorCodes.UndefinedTable)
                 {
-                    var renamed = await CurrentAsync(connection, table, cancellationToken);
-                    throw new ChunkNotReadyException($"{table} has another name", renamed);
+                    throw new ChunkNotReadyException($"{table} has another name", Current(connection, table));
                 }
             },
             cancellationToken);
 
-    private async Task<TransactionSnapshot> ReadAsync(
-        NpgsqlConnection connection, TableSchema table, ChunkRecord chunk, Func<Task<SnapshotDemand>> locked, ChunkRows rows,
-        CancellationToken cancellationToken)
+    private TransactionSnapshot Read(
+        NpgsqlConnection connection, TableSchema table, ChunkRecord chunk, Func<Task<SnapshotDemand>> locked, ChunkRows rows)
     {
-        await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancellationToken);
-        await RunAsync(
+        using var transaction = connection.BeginTransaction(System.Data.IsolationLevel.RepeatableRead);
+        Run(
             connection,
             FormattableString.Invariant(
-                $"SET LOCAL row_security = off; SET LOCAL lock_timeout = {(long)options.LockTimeout.TotalMilliseconds}; LOCK TABLE {PgName.Quote(table)} IN ACCESS SHARE MODE"),
-            cancellationToken);
-        var demand = await locked();
-        var snapshot = await SnapshotAsync(connection, cancellationToken);
-        await CheckAsync(connection, snapshot, demand, cancellationToken);
-        var current = await CurrentAsync(connection, table, cancellationToken);
+                $"SET LOCAL row_security = off; SET LOCAL lock_timeout = {(long)options.LockTimeout.TotalMilliseconds}; LOCK TABLE {PgName.Quote(table)} IN ACCESS SHARE MODE"));
+        var demand = locked().GetAwaiter().GetResult(); // this thread is the chunk's own
+        var snapshot = Snapshot(connection);
+        Check(connection, snapshot, demand);
+        var current = Current(connection, table);
         if (!current.StoresLike(table)) throw new ChunkNotReadyException($"{table} has changed its shape", current);
         Failpoint.Hit(Failpoint.AfterChunkSnapshot);
-        var filter = await FilterAsync(connection, table, cancellationToken);
-        await CopyAsync(connection, CopySql(table, chunk, filter), catalog.CodecsOf(table), rows, cancellationToken);
-        await transaction.CommitAsync(cancellationToken);
+        var filter = Filter(connection, table);
+        var codecs = catalog.CodecsOf(table);
+        var binary = new BinaryCopy(codecs.Length, fields => Decode(fields, codecs, rows));
+        using (var copy = new CopyOut(connection, CopySql(table, codecs, chunk, filter)))
+            while (copy.TryRead(out var bytes)) binary.Take(bytes);
+        binary.End();
+        transaction.Commit();
         return snapshot;
     }
 
     /// <summary>The table as it is now, by its id: its name may be another's by now.</summary>
-    private async Task<TableSchema> CurrentAsync(NpgsqlConnection connection, TableSchema table, CancellationToken cancellationToken) =>
-        (await catalog.LoadAsync(connection, options.Publication, table.Id.Oid, cancellationToken)).FirstOrDefault()
+    private TableSchema Current(NpgsqlConnection connection, TableSchema table) =>
+        catalog.Load(connection, options.Publication, table.Id.Oid).FirstOrDefault()
             ?? throw new ChunkNotReadyException($"{table} is no longer published", isGone: true);
 
-    private static async Task<TransactionSnapshot> SnapshotAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private static TransactionSnapshot Snapshot(NpgsqlConnection connection)
     {
-        await using var command = new NpgsqlCommand("SELECT pg_catalog.pg_current_snapshot()::text", connection);
-        return TransactionSnapshot.Parse((string)(await command.ExecuteScalarAsync(cancellationToken))!);
+        using var command = new NpgsqlCommand("SELECT pg_catalog.pg_current_snapshot()::text", connection);
+        return TransactionSnapshot.Parse((string)command.ExecuteScalar()!);
     }
 
     /// <summary>A snapshot that does not see everything that the stream has already passed would lose it.</summary>
-    private static async Task CheckAsync(
-        NpgsqlConnection connection, TransactionSnapshot snapshot, SnapshotDemand demand, CancellationToken cancellationToken)
+    private static void Check(NpgsqlConnection connection, TransactionSnapshot snapshot, SnapshotDemand demand)
     {
         if (snapshot.Xmin >= demand.Horizon && demand.Seen.All(snapshot.Sees)) return;
-        await using var command = Primary.Command(
+        using var command = Primary.Command(
             connection,
             "SELECT pid FROM pg_catalog.pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_catalog.pg_backend_pid() ORDER BY xact_start LIMIT 1");
-        var pid = await command.ExecuteScalarAsync(cancellationToken);
+        var pid = command.ExecuteScalar();
         throw new ChunkNotReadyException(
             pid is null ? "a prepared or just committed transaction has to end first" : $"a transaction of server process {pid} has to end first");
     }
 
-    private async Task<string?> FilterAsync(NpgsqlConnection connection, TableSchema table, CancellationToken cancellationToken)
+    private string? Filter(NpgsqlConnection connection, TableSchema table)
     {
-        await using var command = Primary.Command(
+        using var command = Primary.Command(
             connection,
             "SELECT pg_catalog.to_jsonb(p) ->> 'rowfilter' FROM pg_catalog.pg_publication_tables AS p WHERE pubname = $1 AND schemaname = $2 AND tablename = $3",
             options.Publication, table.Schema, table.Name);
-        return await command.ExecuteScalarAsync(cancellationToken) as string;
+        return command.ExecuteScalar() as string;
     }
 
-    private string CopySql(TableSchema table, ChunkRecord chunk, string? filter)
+    private static string CopySql(TableSchema table, TypeCodec[] codecs, ChunkRecord chunk, string? filter)
     {
-        var codecs = catalog.CodecsOf(table);
         var columns = string.Join(", ", table.Columns.Select((c, i) => codecs[i].CopySql(PgName.Quote(c.Name))));
         var key = string.Join(", ", table.Key.Select(k => PgName.Quote(table.Columns[k].Name)));
         var conditions = new List<string>();
@@ -104,31 +102,27 @@ internal sealed class ChunkReader(Primary primary, TableCatalog catalog, Primary
             string.Join(", ", bound.Literals.Select((l, i) => $"{PgName.Literal(l)}::{table.Columns[table.Key[i]].TypeName}"));
     }
 
-    private static async Task CopyAsync(
-        NpgsqlConnection connection, string sql, TypeCodec[] codecs, ChunkRows rows, CancellationToken cancellationToken)
+    private static void Decode(ReadOnlySpan<byte> fields, TypeCodec[] codecs, ChunkRows rows)
     {
-        await using var stream = await connection.BeginRawBinaryCopyAsync(sql, cancellationToken);
-        var buffer = new byte[ReadBytes];
-        var (start, end, header) = (0, 0, true);
-        while (true)
+        var target = rows.Current();
+        for (var i = 0; i < codecs.Length; i++)
         {
-            if (end == buffer.Length)
+            var length = BinaryPrimitives.ReadInt32BigEndian(fields);
+            if (length < 0)
             {
-                if (start == 0) Array.Resize(ref buffer, buffer.Length * 2);
-                else Buffer.BlockCopy(buffer, start, buffer, 0, end - start);
-                (start, end) = (0, end - start);
+                target.WriteNull();
+                fields = fields[4..];
+                continue;
             }
-            var read = await stream.ReadAsync(buffer.AsMemory(end), cancellationToken);
-            end += read;
-            if (header && end >= BinaryCopy.HeaderBytes) start = BinaryCopy.SkipHeader(buffer.AsSpan(0, end), ref header);
-            if (!header && BinaryCopy.Rows(buffer, ref start, end, codecs, rows)) return;
-            if (read == 0) throw WireReader.Malformed("a COPY that ends without its trailer");
+            if (!codecs[i].DecodeBinary(fields.Slice(4, length), target)) rows.KeptAsText.Add(i);
+            fields = fields[(4 + length)..];
         }
+        rows.Count++;
     }
 
-    private static async Task RunAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
+    private static void Run(NpgsqlConnection connection, string sql)
     {
-        await using var command = new NpgsqlCommand(sql, connection);
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        using var command = new NpgsqlCommand(sql, connection);
+        command.ExecuteNonQuery();
     }
 }

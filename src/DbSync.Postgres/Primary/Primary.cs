@@ -7,12 +7,15 @@ namespace DbSync.Postgres;
 /// <summary>Connections to the primary, all with the same pinned session settings.</summary>
 internal sealed class Primary : IAsyncDisposable
 {
+    private const int TcpKeepAliveSeconds = 5;
     private readonly NpgsqlDataSource _dataSource;
+    private readonly NpgsqlDataSource _blocking;
 
     public Primary(string connectionString)
     {
         ConnectionString = Prepare(connectionString);
         _dataSource = new NpgsqlDataSourceBuilder(ConnectionString).Build();
+        _blocking = new NpgsqlDataSourceBuilder(PlannedOnce(ConnectionString)).Build();
     }
 
     /// <summary>With the session settings and without what must not be shared by a replication connection.</summary>
@@ -46,6 +49,53 @@ internal sealed class Primary : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Runs something on the calling thread, which may block, and on a connection that must not be used asynchronously: see
+    /// <see cref="BlockingSocket"/>.
+    /// </summary>
+    /// <exception cref="DbSyncException">The driver's errors, translated.</exception>
+    public T Block<T>(Func<NpgsqlConnection, T> action, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            using var connection = _blocking.OpenConnection();
+            BlockingSocket.Make(NpgsqlWire.SocketOf(connection));
+            using var cutting = cancellationToken.Register(() => NpgsqlWire.Cut(connection));
+            return action(connection);
+        }
+        catch (Exception exception) when (cancellationToken.IsCancellationRequested && exception is not OperationCanceledException)
+        {
+            throw new OperationCanceledException("The connection was cut because nobody waits for it any more.", exception, cancellationToken);
+        }
+        catch (Exception exception) when (PrimaryErrors.TryTranslate(exception) is { } translated)
+        {
+            throw translated;
+        }
+    }
+
+    /// <summary>Opens a connection for <see cref="Block{T}"/>'s kind of use that ends with its disposal, with whatever the session holds.</summary>
+    public NpgsqlConnection OpenBlocking()
+    {
+        var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(ConnectionString) { Pooling = false }.ConnectionString);
+        try
+        {
+            connection.Open();
+            BlockingSocket.Make(NpgsqlWire.SocketOf(connection));
+            return connection;
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The same on a thread of its own; when cancelled it isn't waited for.</summary>
+    /// <inheritdoc cref="Block{T}"/>
+    public Task<T> BlockAsync<T>(Func<NpgsqlConnection, T> action, CancellationToken cancellationToken) =>
+        Task.Factory.StartNew(() => Block(action, cancellationToken), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default)
+            .WaitAsync(cancellationToken);
+
     /// <summary>Runs a statement that gives one value.</summary>
     public Task<T> ScalarAsync<T>(string sql, CancellationToken cancellationToken, params object?[] parameters) =>
         UseAsync(async connection =>
@@ -69,7 +119,11 @@ internal sealed class Primary : IAsyncDisposable
         return command;
     }
 
-    public ValueTask DisposeAsync() => _dataSource.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _dataSource.DisposeAsync();
+        await _blocking.DisposeAsync();
+    }
 
     private static string Prepare(string connectionString)
     {
@@ -89,6 +143,16 @@ internal sealed class Primary : IAsyncDisposable
         builder.Enlist = false;
         builder.IncludeErrorDetail = false;
         builder.KeepAlive = 0;
+        builder.TcpKeepAlive = true; // a thread that blocks in a read has nothing else to tell a silent server from a vanished one
+        if (builder.TcpKeepAliveTime == 0) (builder.TcpKeepAliveTime, builder.TcpKeepAliveInterval) = (TcpKeepAliveSeconds, TcpKeepAliveSeconds);
+        return builder.ConnectionString;
+    }
+
+    /// <summary>What is read for every chunk, the catalog above all, takes longer to plan than to run: each connection plans it once.</summary>
+    private static string PlannedOnce(string connectionString)
+    {
+        var builder = new NpgsqlConnectionStringBuilder(connectionString) { MaxAutoPrepare = 16, AutoPrepareMinUsages = 2 };
+        builder.Options += " -c plan_cache_mode=force_generic_plan";
         return builder.ConnectionString;
     }
 

@@ -22,6 +22,18 @@ internal sealed record PrimaryOptions
     /// <summary>A transaction's decoded changes are handed on beyond this many bytes: with a usual row on top, a part keeps to 64 KiB.</summary>
     public int PartBytesMax { get; init; } = 60 << 10;
 
+    /// <summary>A backlog of at least so much log is read through SQL instead of the walsender, in bytes.</summary>
+    public long DrainLeastBytes { get; init; } = 24L << 20;
+
+    /// <summary>The log that one such query decodes, in bytes.</summary>
+    public long DrainPieceBytes { get; init; } = 48L << 20;
+
+    /// <summary>The most log that one query may have to go through, where transactions began long before its piece, in bytes.</summary>
+    public long DrainDecodedBytesMax { get; init; } = 512L << 20;
+
+    /// <summary>How long the walsender is used instead after a query has failed.</summary>
+    public TimeSpan DrainPause { get; init; } = TimeSpan.FromMinutes(5);
+
     /// <summary>How long to wait for a table's lock before a chunk, so that nobody queues behind us.</summary>
     public TimeSpan LockTimeout { get; init; } = TimeSpan.FromSeconds(5);
 }

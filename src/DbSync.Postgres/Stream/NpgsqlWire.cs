@@ -1,31 +1,61 @@
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
+using Npgsql;
 using Npgsql.Internal;
 using Npgsql.Replication;
 
 namespace DbSync.Postgres;
 
 /// <summary>
-/// The bytes under a replication connection that Npgsql has opened, with its TLS and its authentication. Npgsql's own replication
-/// loop wakes its reader for each message and hides keepalives; reading the connection directly costs a fraction and tells positions.
+/// The bytes under a connection that Npgsql has opened, with its TLS and its authentication. Npgsql's own loops are called once for each
+/// message, of a stream or of a COPY; reading the connection directly costs a fraction, and tells keepalives.
 /// </summary>
 /// <remarks>
-/// .NET leaves a socket that was used asynchronously non-blocking, and then wakes a synchronous reader through its event loop: a detour
-/// over a third thread for every message. Made blocking again, the reader sleeps in the system call itself.
+/// Only for connections whose socket is a <see cref="BlockingSocket"/>: they must never be used asynchronously.
 /// </remarks>
-internal static partial class NpgsqlWire
+internal static class NpgsqlWire
 {
+    /// <summary>Opens a connection for logical replication, blocking.</summary>
+    /// <exception cref="DbSyncException">DBS3007 when this Npgsql is built otherwise.</exception>
+    public static NpgsqlConnection OpenReplication(string connectionString)
+    {
+        var connection = Guarded(() => InnerOf(new LogicalReplicationConnection(connectionString)));
+        connection.Open();
+        BlockingSocket.Make(SocketOf(connection));
+        return connection;
+    }
+
+    /// <summary>The stream under an open connection that nothing runs on. It is the driver's again once an answer was read to its end.</summary>
     /// <exception cref="DbSyncException">DBS3007 when this Npgsql keeps its stream elsewhere.</exception>
-    public static Stream Of(LogicalReplicationConnection connection, TimeProvider time)
+    public static Stream StreamOf(NpgsqlConnection connection)
+    {
+        var stream = Guarded(() => StreamOf(ConnectorOf(connection)));
+        stream.ReadTimeout = Timeout.Infinite; // how long silence may last is the reader's own business
+        return stream;
+    }
+
+    /// <summary>The socket under an open connection.</summary>
+    /// <inheritdoc cref="StreamOf(NpgsqlConnection)"/>
+    public static Socket SocketOf(NpgsqlConnection connection) => Guarded(() => SocketOf(ConnectorOf(connection)));
+
+    /// <summary>Ends whatever a connection is waiting for; it is broken afterwards.</summary>
+    public static void Cut(NpgsqlConnection connection)
     {
         try
         {
-            var connector = ConnectorOf(connection);
-            var (stream, socket) = (StreamOf(connector), SocketOf(connector));
-            stream.ReadTimeout = Timeout.Infinite; // how long silence may last is the replication stream's own business
-            if (!OperatingSystem.IsWindows()) _ = SetNonBlocking(socket.SafeHandle, 0); // refused, it is only slower
-            return stream is NetworkStream ? new ReceiveStream(socket, time) : stream;
+            SocketOf(connection).Shutdown(SocketShutdown.Both);
+        }
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException or NullReferenceException or InvalidOperationException)
+        {
+            // It has ended by itself.
+        }
+    }
+
+    private static T Guarded<T>(Func<T> find)
+    {
+        try
+        {
+            return find();
         }
         catch (Exception exception) when (exception is MissingMemberException or TypeLoadException)
         {
@@ -34,15 +64,15 @@ internal static partial class NpgsqlWire
         }
     }
 
+    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_npgsqlConnection")]
+    private static extern ref NpgsqlConnection InnerOf(ReplicationConnection connection);
+
     [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "get_Connector")]
-    private static extern NpgsqlConnector ConnectorOf(ReplicationConnection connection);
+    private static extern NpgsqlConnector ConnectorOf(NpgsqlConnection connection);
 
     [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_stream")]
     private static extern ref Stream StreamOf(NpgsqlConnector connector);
 
     [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_socket")]
     private static extern ref Socket SocketOf(NpgsqlConnector connector);
-
-    [LibraryImport("libSystem.Native", EntryPoint = "SystemNative_FcntlSetIsNonBlocking")]
-    private static partial int SetNonBlocking(SafeHandle socket, int isNonBlocking);
 }

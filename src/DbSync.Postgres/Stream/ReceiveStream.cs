@@ -4,13 +4,18 @@ namespace DbSync.Postgres;
 
 /// <summary>
 /// A socket as a stream whose reader is woken for every message while little arrives, and once for many while much does: the walsender
-/// sends each message by itself, and waking a reader for each costs both of them more than the message. On a busy machine it is worse: the reader takes the processor from the walsender after
-/// every message, and the walsender waits for its turn again.
+/// sends each message by itself, and waking a reader for each costs both of them more than the message. On a busy machine it is worse: the reader takes the
+/// processor from the walsender after every message, and the walsender waits for its turn again.
 /// </summary>
 /// <remarks>Linux only: SO_RCVLOWAT with SO_RCVTIMEO, socket(7). The timeout bounds what the low-water mark may hold back.</remarks>
-internal sealed class ReceiveStream(Socket socket, TimeProvider time) : NetworkStream(socket, ownsSocket: true)
+internal sealed class ReceiveStream(Socket socket, bool ownsSocket, int lowWaterBytes, TimeProvider time) : NetworkStream(socket, ownsSocket)
 {
-    private const int LowWaterBytes = 16 << 10;
+    /// <summary>The mark for a stream of small messages.</summary>
+    public const int MessagesLowWaterBytes = 16 << 10;
+
+    /// <summary>The mark for bulk.</summary>
+    public const int BulkLowWaterBytes = 64 << 10;
+
     private const int FewBytes = 512;
     private const int LowWaterMillisecondsMax = 3;
     private const int SampleReads = 32;
@@ -37,6 +42,18 @@ internal sealed class ReceiveStream(Socket socket, TimeProvider time) : NetworkS
             else if (!_batching && ++_reads == SampleReads) Sample();
             return read;
         }
+    }
+
+    /// <summary>Waits for much at once from the first read on; a pause ends it.</summary>
+    public void StartBatching()
+    {
+        if (OperatingSystem.IsLinux()) Batch(true);
+    }
+
+    /// <summary>Leaves the socket as it was.</summary>
+    public void StopBatching()
+    {
+        if (_batching) Batch(false);
     }
 
     protected override void Dispose(bool disposing)
@@ -67,7 +84,7 @@ internal sealed class ReceiveStream(Socket socket, TimeProvider time) : NetworkS
 
     private void Batch(bool on)
     {
-        Socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReceiveLowWater, on ? LowWaterBytes : 1);
+        Socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReceiveLowWater, on ? lowWaterBytes : 1);
         Socket.ReceiveTimeout = on ? LowWaterMillisecondsMax : 0;
         _batching = on;
         _reads = 0;

@@ -6,7 +6,9 @@ namespace DbSync.Postgres;
 internal sealed class ReplicationSlot(Primary primary, string name)
 {
     /// <summary>What the primary says of the slot; null when it has none of this name.</summary>
-    public Task<SlotState?> ReadAsync(CancellationToken cancellationToken) => primary.UseAsync(
+    /// <param name="cancellationToken">Ends the attempt.</param>
+    /// <param name="own">The server process of this node's own drain, if there is one.</param>
+    public Task<SlotState?> ReadAsync(CancellationToken cancellationToken, int own = 0) => primary.UseAsync(
         async connection =>
         {
             await using var command = Primary.Command(
@@ -14,10 +16,14 @@ internal sealed class ReplicationSlot(Primary primary, string name)
                 """
                 SELECT s.active, s.active_pid, s.wal_status, s.confirmed_flush_lsn::text, s.restart_lsn::text,
                     pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), s.restart_lsn)::bigint, s.safe_wal_size,
-                    pg_catalog.pg_current_wal_lsn()::text
+                    pg_catalog.pg_current_wal_lsn()::text,
+                    EXISTS (
+                        SELECT FROM pg_catalog.pg_locks AS l JOIN pg_catalog.pg_database AS d ON d.oid = l.database
+                        WHERE d.datname = pg_catalog.current_database() AND l.locktype = 'advisory' AND l.classid = $2::oid
+                            AND l.objid = (pg_catalog.hashtext($1)::bigint & 4294967295)::oid AND l.objsubid = 2 AND l.pid <> $3)
                 FROM pg_catalog.pg_replication_slots AS s WHERE s.slot_name = $1
                 """,
-                name);
+                name, (long)SlotDrain.LockClass, own);
             await using var reader = await command.ExecuteReaderAsync(cancellationToken);
             if (!await reader.ReadAsync(cancellationToken)) return null;
             return new SlotState(
@@ -29,7 +35,8 @@ internal sealed class ReplicationSlot(Primary primary, string name)
                 Position(reader, 4),
                 reader.IsDBNull(5) ? 0 : reader.GetInt64(5),
                 reader.IsDBNull(6) ? null : reader.GetInt64(6),
-                Position(reader, 7));
+                Position(reader, 7),
+                reader.GetBoolean(8));
         },
         cancellationToken);
 
@@ -42,10 +49,11 @@ internal sealed class ReplicationSlot(Primary primary, string name)
     }
 
     /// <summary>Checks that the slot still holds everything after <paramref name="position"/>.</summary>
-    /// <exception cref="DbSyncException">DBS3002 no slot, DBS3004 confirmed beyond the position, DBS3005 its log is gone.</exception>
-    public async Task CheckAsync(Lsn position, CancellationToken cancellationToken)
+    /// <returns>The slot.</returns>
+    /// <exception cref="DbSyncException">DBS3002 no slot, DBS3003 in use, DBS3004 confirmed beyond the position, DBS3005 its log is gone.</exception>
+    public async Task<SlotState> CheckAsync(Lsn position, CancellationToken cancellationToken, int own = 0)
     {
-        var slot = await ReadAsync(cancellationToken) ?? throw PrimaryErrors.SlotMissing();
+        var slot = await ReadAsync(cancellationToken, own) ?? throw PrimaryErrors.SlotMissing();
         if (slot.WalStatus is "lost")
             throw new DbSyncException(
                 ErrorCodes.SlotLost,
@@ -56,6 +64,10 @@ internal sealed class ReplicationSlot(Primary primary, string name)
                 ErrorCodes.SlotAhead,
                 $"The slot was confirmed up to {slot.Confirmed}, and this replica stands at {position}: what lies between can't be had any more.",
                 "Another process followed the slot, or an older copy of the data came back. Run 'dbsync init' in an empty data directory.");
+        if (slot.IsDrained)
+            throw new DbSyncException(
+                ErrorCodes.SlotInUse, "Another process reads the replication slot's backlog.", "Stop the other process that follows this slot.");
+        return slot;
     }
 
     private static Lsn Position(NpgsqlDataReader reader, int column) => reader.IsDBNull(column) ? Lsn.Zero : Lsn.Parse(reader.GetString(column));
@@ -71,5 +83,7 @@ internal sealed class ReplicationSlot(Primary primary, string name)
 /// <param name="RetainedBytes">The log it keeps, in bytes.</param>
 /// <param name="BudgetBytes">What may be written before it is lost; null for no limit.</param>
 /// <param name="Current">The primary's own position.</param>
+/// <param name="IsDrained">Whether another process than this node's reads its backlog through SQL.</param>
 internal sealed record SlotState(
-    string Name, bool Active, int? ActivePid, string WalStatus, Lsn Confirmed, Lsn Restart, long RetainedBytes, long? BudgetBytes, Lsn Current);
+    string Name, bool Active, int? ActivePid, string WalStatus, Lsn Confirmed, Lsn Restart, long RetainedBytes, long? BudgetBytes, Lsn Current,
+    bool IsDrained);

@@ -1,11 +1,11 @@
-using Npgsql.Replication;
+using Npgsql;
 
 namespace DbSync.Postgres;
 
 /// <summary>The walsender's stream of one slot, as parts of transactions.</summary>
 internal sealed class ReplicationStream : IChangeStream
 {
-    private readonly LogicalReplicationConnection _connection;
+    private readonly NpgsqlConnection _connection;
     private readonly Stream _bytes;
     private readonly ReplicationWire _wire;
     private readonly IRelationResolver _resolver;
@@ -20,7 +20,7 @@ internal sealed class ReplicationStream : IChangeStream
     private int _disposed;
 
     public ReplicationStream(
-        LogicalReplicationConnection connection, Stream bytes, ReplicationWire wire, Lsn position, IRelationResolver resolver,
+        NpgsqlConnection connection, Stream bytes, ReplicationWire wire, Lsn position, IRelationResolver resolver,
         PrimaryOptions options, TimeProvider time)
     {
         (_connection, _bytes, _wire, _resolver, _options, _time) = (connection, bytes, wire, resolver, options, time);
@@ -47,7 +47,7 @@ internal sealed class ReplicationStream : IChangeStream
             else if (position > told && !decoder.IsInside && !_wire.HasNext)
             {
                 told = position;
-                yield return Position(pool, position);
+                yield return pool.RentPosition(position, _time.GetTimestamp());
             }
         }
     }
@@ -72,7 +72,7 @@ internal sealed class ReplicationStream : IChangeStream
         {
             // TLS could not say goodbye on a connection that is gone already.
         }
-        _ = CloseAsync();
+        _ = Task.Run(Close);
     }
 
     /// <summary>Receives and decodes one message; false at the end of the stream.</summary>
@@ -121,13 +121,6 @@ internal sealed class ReplicationStream : IChangeStream
         }
     }
 
-    private TransactionPart Position(PartPool pool, Lsn position)
-    {
-        var part = pool.Rent();
-        (part.EndLsn, part.Begins, part.Ends, part.ReceivedAt) = (position, true, true, _time.GetTimestamp());
-        return part;
-    }
-
     /// <summary>Tells the server regularly that we live, and gives up a connection that has been silent too long.</summary>
     private void Tell()
     {
@@ -149,11 +142,11 @@ internal sealed class ReplicationStream : IChangeStream
         }
     }
 
-    private async Task CloseAsync()
+    private void Close()
     {
         try
         {
-            await _connection.DisposeAsync();
+            _connection.Dispose();
         }
         catch (Exception exception) when (PrimaryErrors.TryTranslate(exception) is not null)
         {

@@ -9,35 +9,49 @@ namespace DbSync.Postgres;
 /// </summary>
 internal sealed class ReplicationWire(Stream stream, TimeProvider time)
 {
-    private const int BufferBytes = 256 << 10;
-    private const int HeaderBytes = 5;
     private static readonly DateTimeOffset PostgresEpoch = new(2000, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
     private readonly Lock _sending = new();
     private readonly byte[] _status = new byte[39];
-    private byte[] _buffer = GC.AllocateUninitializedArray<byte>(BufferBytes, pinned: true);
-    private int _start;
-    private int _end;
+    private readonly WireMessages _messages = new(stream);
+
+    /// <summary>The server's own name for its cluster, as IDENTIFY_SYSTEM tells it.</summary>
+    public string IdentifySystem()
+    {
+        _messages.Query("IDENTIFY_SYSTEM");
+        var identifier = "";
+        while (true)
+        {
+            switch (_messages.Next(out var body))
+            {
+                case (byte)'D':
+                    var reader = new WireReader(body);
+                    reader.Int16();
+                    identifier = Encoding.UTF8.GetString(reader.Bytes(reader.Int32()));
+                    break;
+                case (byte)'E':
+                    throw WireMessages.Failure(body);
+                case (byte)'Z':
+                    return identifier;
+                default:
+                    break; // the row's description, the command's tag, notices
+            }
+        }
+    }
 
     /// <summary>Starts replication; returns once the server has agreed.</summary>
     /// <exception cref="DbSyncException">What the server answered instead.</exception>
     public void Start(string command)
     {
-        var sql = Encoding.UTF8.GetBytes(command);
-        var message = new byte[HeaderBytes + sql.Length + 1];
-        message[0] = (byte)'Q';
-        BinaryPrimitives.WriteInt32BigEndian(message.AsSpan(1), message.Length - 1);
-        sql.CopyTo(message, HeaderBytes);
-        stream.Write(message);
-        stream.Flush();
+        _messages.Query(command);
         while (true)
         {
-            switch (Next(out var body))
+            switch (_messages.Next(out var body))
             {
                 case (byte)'W':
                     return;
                 case (byte)'E':
-                    throw Failure(body);
+                    throw WireMessages.Failure(body);
                 case (byte)'N' or (byte)'S':
                     continue;
                 default:
@@ -47,9 +61,7 @@ internal sealed class ReplicationWire(Stream stream, TimeProvider time)
     }
 
     /// <summary>True when a whole message is here already, so that <see cref="Receive"/> won't block.</summary>
-    public bool HasNext =>
-        _end - _start >= HeaderBytes
-        && _end - _start > (long)BinaryPrimitives.ReadUInt32BigEndian(_buffer.AsSpan(_start + 1));
+    public bool HasNext => _messages.HasNext;
 
     /// <summary>Blocks for the next replication message; the bytes are valid until the next call.</summary>
     /// <returns>The message's kind: <c>w</c> data, <c>k</c> keepalive; 0 when the server ended the stream.</returns>
@@ -57,7 +69,7 @@ internal sealed class ReplicationWire(Stream stream, TimeProvider time)
     {
         while (true)
         {
-            switch (Next(out body))
+            switch (_messages.Next(out body))
             {
                 case (byte)'d':
                     if (body.IsEmpty) throw WireReader.Malformed("an empty replication message");
@@ -65,7 +77,7 @@ internal sealed class ReplicationWire(Stream stream, TimeProvider time)
                     body = body[1..];
                     return kind;
                 case (byte)'E':
-                    throw Failure(body);
+                    throw WireMessages.Failure(body);
                 case (byte)'N' or (byte)'S' or (byte)'A':
                     continue;
                 case (byte)'c' or (byte)'C' or (byte)'Z':
@@ -93,54 +105,5 @@ internal sealed class ReplicationWire(Stream stream, TimeProvider time)
             stream.Write(_status);
             stream.Flush();
         }
-    }
-
-    private byte Next(out ReadOnlySpan<byte> body)
-    {
-        Fill(HeaderBytes);
-        var length = BinaryPrimitives.ReadInt32BigEndian(_buffer.AsSpan(_start + 1));
-        if (length < 4 || length > ChangeBuffer.CapacityBytesMax - 1) throw WireReader.Malformed("an impossible message length");
-        Fill(1 + length);
-        var kind = _buffer[_start];
-        body = _buffer.AsSpan(_start + HeaderBytes, length - 4);
-        _start += 1 + length;
-        return kind;
-    }
-
-    /// <summary>Reads until so many bytes of the next message are here.</summary>
-    private void Fill(int count)
-    {
-        if (_end - _start >= count) return;
-        if (_start + count > _buffer.Length || _start == _end)
-        {
-            var target = _buffer;
-            if (count > _buffer.Length) target = GC.AllocateUninitializedArray<byte>(count, pinned: true);
-            else if (_buffer.Length > BufferBytes && count <= BufferBytes && _end - _start <= BufferBytes)
-                target = GC.AllocateUninitializedArray<byte>(BufferBytes, pinned: true); // a giant has passed
-            _buffer.AsSpan(_start, _end - _start).CopyTo(target);
-            (_buffer, _end, _start) = (target, _end - _start, 0);
-        }
-        while (_end - _start < count)
-        {
-            var read = stream.Read(_buffer, _end, _buffer.Length - _end);
-            if (read == 0) throw PrimaryErrors.Unreachable(null);
-            _end += read;
-        }
-    }
-
-    private static DbSyncException Failure(ReadOnlySpan<byte> fields)
-    {
-        var reader = new WireReader(fields);
-        string state = "XX000", message = "";
-        while (!reader.IsAtEnd)
-        {
-            var field = reader.Byte();
-            if (field == 0) break;
-            var value = reader.Text();
-            if (field == 'C') state = value;
-            if (field == 'M') message = value;
-        }
-        return PrimaryErrors.Translate(state, message, null) ?? new DbSyncException(
-            ErrorCodes.PrimaryUnreachable, $"The primary ended the stream ({state}: {message}).", "DbSync keeps trying.");
     }
 }

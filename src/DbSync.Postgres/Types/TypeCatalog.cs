@@ -48,15 +48,15 @@ internal sealed class TypeCatalog
     /// Loads the types, again if they are known: an enum may have new labels. One that no longer exists is remembered as
     /// <see cref="PgType.Dropped"/>.
     /// </summary>
-    public async Task LoadAsync(NpgsqlConnection connection, IReadOnlyCollection<uint> oids, CancellationToken cancellationToken)
+    public void Load(NpgsqlConnection connection, IReadOnlyCollection<uint> oids)
     {
         if (oids.Count == 0) return;
         var loaded = new Dictionary<uint, PgType>();
-        await using (var command = new NpgsqlCommand(LoadSql, connection))
+        using (var command = new NpgsqlCommand(LoadSql, connection))
         {
             command.Parameters.Add(new() { Value = oids.ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Oid });
-            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-            while (await reader.ReadAsync(cancellationToken))
+            using var reader = command.ExecuteReader();
+            while (reader.Read())
             {
                 var type = Read(reader);
                 loaded[type.Oid] = type;

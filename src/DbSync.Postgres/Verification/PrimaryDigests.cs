@@ -46,7 +46,7 @@ internal sealed class PrimaryDigests : IAsyncDisposable
         var missing = table.Columns.Select(c => c.TypeOid).Where(t => !_types.Contains(t)).Distinct().ToList();
         await TranslateAsync(table, async () =>
         {
-            await _types.LoadAsync(_connection, missing, cancellationToken);
+            _types.Load(_connection, missing);
             return true;
         });
         return [.. table.Columns.Select(c => _types.CodecFor(c.TypeOid))];

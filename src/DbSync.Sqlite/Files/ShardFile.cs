@@ -7,7 +7,10 @@ internal sealed class ShardFile : IShardStore
     /// <summary>Set to 1 to keep a journal of every transaction applied, as the crash tests do.</summary>
     public const string JournalVariable = "DBSYNC_JOURNAL";
 
+    private const long AsideBytesMin = 8L << 20;
+
     private readonly SqliteDatabase _database;
+    private readonly WalCopier _copier;
     private readonly ShardMetadata _metadata;
     private readonly Dictionary<TableSchema, TableWriter> _writers = new(ReferenceEqualityComparer.Instance);
     private readonly bool _journal = Environment.GetEnvironmentVariable(JournalVariable) == "1";
@@ -26,6 +29,7 @@ internal sealed class ShardFile : IShardStore
         Id = identity.Shard;
         if (!File.Exists(path)) CreatePrivate(path);
         _database = new SqliteDatabase(path, Path.GetFileName(path));
+        _copier = new WalCopier(path);
         try
         {
             _database.Execute("PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA cache_size = -65536");
@@ -159,10 +163,25 @@ internal sealed class ShardFile : IShardStore
         if (_primaryOnly.Add((table.Id, column))) _metadata.MarkPrimaryOnly(table.Id, table.Columns[column].Name);
     }
 
-    public void TruncateWal() => _database.CopyBackWal();
+    public void TruncateWal()
+    {
+        _copier.Wait();
+        _database.CopyBackWal();
+    }
+
+    public bool CopyWalAside()
+    {
+        if (_copier.IsRunning) return true;
+        var pages = _database.WalPages;
+        var left = _copier.CopiedPages <= pages ? pages - _copier.CopiedPages : pages;
+        if ((long)left * _pageBytes < AsideBytesMin) return false;
+        _copier.Start();
+        return true;
+    }
 
     public void Dispose()
     {
+        _copier.Dispose();
         ForgetWriters();
         _metadata.Dispose();
         _begin.Dispose();

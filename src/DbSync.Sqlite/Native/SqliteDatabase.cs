@@ -74,11 +74,13 @@ internal sealed unsafe class SqliteDatabase : IDisposable
     }
 
     /// <summary>Copies the write-ahead log back as far as readers allow.</summary>
-    public void CopyBackWal()
+    /// <returns>How many of its pages are copied.</returns>
+    public int CopyBackWal()
     {
         var result = SqliteApi.WalCheckpoint(_handle, 0, SqliteApi.CheckpointPassive, out var frames, out var copied);
         if (result != SqliteApi.Busy) Check(result);
         if (frames == copied) WalPages = 0;
+        return copied;
     }
 
     /// <summary>Throws what a result code means.</summary>

@@ -31,13 +31,14 @@ internal interface ICopySource
 /// <param name="Seen">Transactions whose changes were dropped because this copy will bring them.</param>
 internal sealed record SnapshotDemand(ulong Horizon, IReadOnlyCollection<ulong> Seen);
 
-/// <summary>The rows of one chunk: cells of one row after another, in buffers of bounded size.</summary>
+/// <summary>The rows of one chunk: cells of one row after another, in buffers of bounded size that serve the next chunk again.</summary>
 internal sealed class ChunkRows
 {
     private const int BufferBytes = 4 << 20;
     private readonly List<ChangeBuffer> _buffers = [];
+    private int _used;
 
-    public IReadOnlyList<ChangeBuffer> Buffers => _buffers;
+    public IEnumerable<ChangeBuffer> Buffers => _buffers.Take(_used);
 
     public long Count { get; set; }
 
@@ -47,8 +48,18 @@ internal sealed class ChunkRows
     /// <summary>The buffer that takes the next row.</summary>
     public ChangeBuffer Current()
     {
-        if (_buffers.Count == 0 || _buffers[^1].Length > BufferBytes * 3 / 4) _buffers.Add(new ChangeBuffer(BufferBytes));
-        return _buffers[^1];
+        if (_used > 0 && _buffers[_used - 1].Length <= BufferBytes * 3 / 4) return _buffers[_used - 1];
+        if (_used == _buffers.Count) _buffers.Add(new ChangeBuffer(BufferBytes));
+        return _buffers[_used++];
+    }
+
+    /// <summary>Empty again; buffers that grew for a giant row are let go.</summary>
+    public void Clear()
+    {
+        _buffers.RemoveAll(b => b.Capacity > 2 * BufferBytes);
+        foreach (var buffer in _buffers) buffer.Clear();
+        (_used, Count) = (0, 0);
+        KeptAsText.Clear();
     }
 }
 

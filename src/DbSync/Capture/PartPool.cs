@@ -23,6 +23,14 @@ internal sealed class PartPool(int initialBytes, int keptCountMax, long keptByte
         return new TransactionPart(initialBytes);
     }
 
+    /// <summary>A part without changes: only the position moves.</summary>
+    public TransactionPart RentPosition(Lsn position, long receivedAt)
+    {
+        var part = Rent();
+        (part.EndLsn, part.Begins, part.Ends, part.ReceivedAt) = (position, true, true, receivedAt);
+        return part;
+    }
+
     public void Return(TransactionPart part)
     {
         part.Reset();

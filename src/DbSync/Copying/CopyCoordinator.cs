@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 
@@ -23,6 +24,8 @@ internal sealed partial class CopyCoordinator(
 
     public long ChunksRead => Interlocked.Read(ref _chunksRead);
 
+    private readonly SemaphoreSlim _reading = new(options.Parallelism);
+    private readonly ConcurrentBag<ChunkRows> _spare = [];
     private long _rowsCopied;
     private long _chunksRead;
 
@@ -80,7 +83,7 @@ internal sealed partial class CopyCoordinator(
         foreach (var chunk in chunks) todo.Writer.TryWrite(chunk);
         todo.Writer.Complete();
         using var abandon = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var readers = Enumerable.Range(0, Math.Min(options.Parallelism, Math.Max(1, chunks.Count))).Select(async _ =>
+        var readers = Enumerable.Range(0, Math.Min(options.ChunksHeldMax, Math.Max(1, chunks.Count))).Select(async _ =>
         {
             try
             {
@@ -150,13 +153,15 @@ internal sealed partial class CopyCoordinator(
     private async Task<bool> ReadAsync(TableSchema table, ChunkRecord chunk, ulong horizon, CancellationToken cancellationToken)
     {
         var holders = new TableCopy?[shards.Count];
-        var rows = new ChunkRows();
+        if (!_spare.TryTake(out var rows)) rows = new ChunkRows();
         try
         {
-            var snapshot = await source.ReadChunkAsync(table, chunk, () => BeginAsync(table, chunk, horizon, holders), rows, cancellationToken);
+            var snapshot = await ReadAsync(table, chunk, () => BeginAsync(table, chunk, horizon, holders), rows, cancellationToken);
             Interlocked.Increment(ref _chunksRead);
             await DeliverAsync(table, chunk with { Snapshot = snapshot, Rows = rows.Count }, rows, holders);
             Interlocked.Add(ref _rowsCopied, rows.Count);
+            rows.Clear();
+            _spare.Add(rows); // only now: after a failure a shard may still be reading it
             Waiting = null;
             return true;
         }
@@ -181,6 +186,20 @@ internal sealed partial class CopyCoordinator(
         finally
         {
             for (var i = 0; i < shards.Count; i++) Abandon(shards[i], holders[i], chunk.Number);
+        }
+    }
+
+    private async Task<TransactionSnapshot> ReadAsync(
+        TableSchema table, ChunkRecord chunk, Func<Task<SnapshotDemand>> locked, ChunkRows rows, CancellationToken cancellationToken)
+    {
+        await _reading.WaitAsync(cancellationToken);
+        try
+        {
+            return await source.ReadChunkAsync(table, chunk, locked, rows, cancellationToken);
+        }
+        finally
+        {
+            _reading.Release();
         }
     }
 

@@ -6,8 +6,11 @@ internal sealed record CopyOptions
     /// <summary>Chunks that are read at the same time.</summary>
     public int Parallelism { get; init; } = 2;
 
+    /// <summary>Chunks that are held in memory at the same time: those being read, and those that wait for a shard to take them.</summary>
+    public int ChunksHeldMax { get; init; } = 4;
+
     /// <summary>The size of a chunk on the primary's disk that the plan aims at, in bytes.</summary>
-    public long ChunkBytes { get; init; } = 8L << 20;
+    public long ChunkBytes { get; init; } = 6L << 20;
 
     /// <summary>How long to wait before a chunk that was not ready, or a lost connection, is tried again.</summary>
     public TimeSpan RetryDelay { get; init; } = TimeSpan.FromMilliseconds(200);

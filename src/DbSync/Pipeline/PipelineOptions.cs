@@ -25,7 +25,10 @@ internal sealed record PipelineOptions
     public TimeSpan BarrierInterval { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>SQLite's write-ahead log is copied back into the file beyond this many bytes.</summary>
-    public long WalBytesMax { get; init; } = 64L << 20;
+    public long WalBytesMax { get; init; } = 32L << 20;
+
+    /// <summary>Beyond this many bytes the writer waits until the log is copied back.</summary>
+    public long WalBytesHardMax { get; init; } = 256L << 20;
 
     /// <summary>The same when there is nothing else to do.</summary>
     public long IdleWalBytesMax { get; init; } = 1L << 20;

@@ -289,8 +289,16 @@ internal sealed class ShardWorker : IDisposable
         _awaitingCommit.Clear();
         Committed?.Invoke(this);
         if (_time.GetElapsedTime(_barrierAt) >= _options.BarrierInterval) Barrier();
-        CopyBackWal(_options.WalBytesMax);
+        KeepWalShort();
         _committedAt = _time.GetTimestamp();
+    }
+
+    /// <summary>The log is copied back beside the writing; the writer does the rest, and all of it where it grows faster than that.</summary>
+    private void KeepWalShort()
+    {
+        var bytes = _store.WalBytes;
+        if (bytes <= _options.WalBytesMax || (bytes <= _options.WalBytesHardMax && _store.CopyWalAside())) return;
+        CopyBackWal(_options.WalBytesMax);
     }
 
     private void CopyBackWal(long bytesMax)

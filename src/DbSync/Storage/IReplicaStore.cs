@@ -89,4 +89,8 @@ internal interface IShardStore : IDisposable
 
     /// <summary>Copies the write-ahead log back into the file, as far as readers allow (SQLite's own checkpoint).</summary>
     void TruncateWal();
+
+    /// <summary>Has the log copied back by another thread meanwhile.</summary>
+    /// <returns>False when too little is left for that: what is left is quickly done by <see cref="TruncateWal"/>.</returns>
+    bool CopyWalAside();
 }

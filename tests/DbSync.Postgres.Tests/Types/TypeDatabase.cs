@@ -57,7 +57,7 @@ public sealed class TypeDatabase(PostgresFixture postgres) : IAsyncLifetime
     {
         await using var command = new NpgsqlCommand("SELECT $1::regtype::oid", Connection) { Parameters = { new() { Value = type } } };
         var oid = (uint)(await command.ExecuteScalarAsync())!;
-        await Catalog.LoadAsync(Connection, [oid], CancellationToken.None);
+        Catalog.Load(Connection, [oid]);
         return Catalog.CodecFor(oid);
     }
 

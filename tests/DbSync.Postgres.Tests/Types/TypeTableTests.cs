@@ -57,9 +57,9 @@ public sealed class TypeTableTests(TypeDatabase database) : IClassFixture<TypeDa
         await database.ExecuteAsync("DROP TYPE IF EXISTS growing; CREATE TYPE growing AS ENUM ('a', 'c')");
         var oid = uint.Parse((await database.StringsAsync("SELECT 'growing'::regtype::oid::text")).Single()!);
         var catalog = new TypeCatalog();
-        await catalog.LoadAsync(database.Connection, [oid], CancellationToken.None);
+        catalog.Load(database.Connection, [oid]);
         await database.ExecuteAsync("ALTER TYPE growing ADD VALUE 'b' BEFORE 'c'");
-        await catalog.LoadAsync(database.Connection, [oid], CancellationToken.None);
+        catalog.Load(database.Connection, [oid]);
         catalog.EnumOf(oid)!.EnumLabels.ShouldBe(["a", "b", "c"]);
     }
 
@@ -67,7 +67,7 @@ public sealed class TypeTableTests(TypeDatabase database) : IClassFixture<TypeDa
     public async Task A_type_that_is_gone_is_kept_as_text()
     {
         var catalog = new TypeCatalog();
-        await catalog.LoadAsync(database.Connection, [4_000_000_000], CancellationToken.None);
+        catalog.Load(database.Connection, [4_000_000_000]);
         catalog.CodecFor(4_000_000_000).PrimaryOnlyReason.ShouldNotBeNull();
     }
 

@@ -18,7 +18,7 @@ public static class ReplicaOracle
         var catalog = new TableCatalog(types);
         await using var connection = await primary.OpenAsync(CancellationToken.None);
         var differences = new List<string>();
-        foreach (var table in await catalog.LoadAsync(connection, publication, null, CancellationToken.None))
+        foreach (var table in catalog.Load(connection, publication, null))
         {
             if (table.IsControl) continue;
             var codecs = catalog.CodecsOf(table);

@@ -99,6 +99,8 @@ internal sealed class FakeShardStore(string name) : IShardStore
     {
     }
 
+    public bool CopyWalAside() => false;
+
     public void TruncateWal()
     {
     }
