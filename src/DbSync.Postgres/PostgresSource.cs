@@ -32,9 +32,18 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
     /// <summary>The primary's cluster that this node belongs to; checked whenever a stream is opened. Null: any.</summary>
     public string? SystemIdentifier { get; init; }
 
-    public Task<IReadOnlyList<TableSchema>> DescribeAsync(CancellationToken cancellationToken) =>
-        _primary.UseAsync<IReadOnlyList<TableSchema>>(
-            async connection => await _catalog.LoadAsync(connection, _options.Publication, null, cancellationToken), cancellationToken);
+    public async Task<IReadOnlyList<TableSchema>> DescribeAsync(CancellationToken cancellationToken)
+    {
+        var tables = await _primary.UseAsync(connection => _catalog.LoadAsync(connection, _options.Publication, null, cancellationToken), cancellationToken);
+        return tables.Count > 0 ? tables : throw PrimaryErrors.PublicationMissing(_options.Publication);
+    }
+
+    public async Task<IReadOnlyDictionary<TableId, uint>> ReadEntriesAsync(CancellationToken cancellationToken)
+    {
+        var entries = await _primary.UseAsync(
+            connection => TableCatalog.LoadEntriesAsync(connection, _options.Publication, cancellationToken), cancellationToken);
+        return entries.Count > 0 ? entries : throw PrimaryErrors.PublicationMissing(_options.Publication);
+    }
 
     public async Task<IChangeStream> OpenAsync(Lsn position, CancellationToken cancellationToken)
     {

@@ -95,6 +95,16 @@ internal sealed class ReplicationWire(Stream stream, TimeProvider time)
         }
     }
 
+    /// <summary>Ends the copy: the server answers it after all that was sent before.</summary>
+    public void SendDone()
+    {
+        lock (_sending)
+        {
+            stream.Write([(byte)'c', 0, 0, 0, 4]);
+            stream.Flush();
+        }
+    }
+
     private byte Next(out ReadOnlySpan<byte> body)
     {
         Fill(HeaderBytes);
@@ -140,7 +150,7 @@ internal sealed class ReplicationWire(Stream stream, TimeProvider time)
             if (field == 'C') state = value;
             if (field == 'M') message = value;
         }
-        return PrimaryErrors.Translate(state, message, null) ?? new DbSyncException(
+        return PrimaryErrors.Translate(state, message, null) is { Code: not ErrorCodes.StatementRefused } known ? known : new DbSyncException(
             ErrorCodes.PrimaryUnreachable, $"The primary ended the stream ({state}: {message}).", "DbSync keeps trying.");
     }
 }

@@ -16,8 +16,14 @@ internal sealed partial class CopyCoordinator(
     TimeProvider time,
     ILogger<CopyCoordinator> logger)
 {
+    private readonly CopyRetries _retries = new(options, time);
+    private volatile string? _waiting;
+
     /// <summary>What the copy waits for, for people; null when it doesn't.</summary>
-    public string? Waiting { get; private set; }
+    public string? Waiting => _retries.Failure?.Message ?? _waiting;
+
+    /// <summary>Why a table can't be copied now; null when none is in this way.</summary>
+    public DbSyncException? Failure => _retries.Failure;
 
     public long RowsCopied => Interlocked.Read(ref _rowsCopied);
 
@@ -29,25 +35,25 @@ internal sealed partial class CopyCoordinator(
     /// <summary>Copies whatever is missing, for as long as the node runs: tables may be started over at any time.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        var horizon = 0UL;
         while (!cancellationToken.IsCancellationRequested)
         {
             try
             {
-                var tables = await MissingAsync(cancellationToken);
-                if (tables.Count > 0)
+                var missing = await MissingAsync(cancellationToken);
+                _retries.KeepOnly(missing);
+                var due = missing.FindAll(t => _retries.IsDue(t.Id));
+                if (due.Count > 0)
                 {
                     // Whatever ran until now must have ended before a snapshot counts: it may be in the log already and not be visible yet.
-                    horizon = await source.NextTransactionAsync(cancellationToken);
-                    foreach (var table in tables) await CopyAsync(table, horizon, cancellationToken);
-                    Waiting = null;
+                    var horizon = await source.NextTransactionAsync(cancellationToken);
+                    foreach (var table in due) await TryCopyAsync(table, horizon, cancellationToken);
+                    _waiting = null;
                     continue;
                 }
             }
-            catch (DbSyncException exception) when (exception.Code == ErrorCodes.PrimaryUnreachable)
+            catch (DbSyncException exception) when (ErrorCodes.IsPassing(exception.Code))
             {
-                Waiting = "the primary can't be reached";
-                LogRetry(exception.Code);
+                _waiting = exception.Message;
             }
             catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
             {
@@ -70,6 +76,20 @@ internal sealed partial class CopyCoordinator(
         }
         cancellationToken.ThrowIfCancellationRequested();
         return [.. missing.Values];
+    }
+
+    /// <summary>Copies a table; one that the primary refuses to give is tried again later, and keeps no other waiting.</summary>
+    private async Task TryCopyAsync(TableSchema table, ulong horizon, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await CopyAsync(table, horizon, cancellationToken);
+            _retries.Succeeded(table.Id);
+        }
+        catch (DbSyncException exception) when (ErrorCodes.IsOfPrimary(exception.Code))
+        {
+            if (_retries.Failed(table.Id, exception)) LogRetry(table.ReplicaName, exception.Message);
+        }
     }
 
     private async Task CopyAsync(TableSchema table, ulong horizon, CancellationToken cancellationToken)
@@ -157,12 +177,12 @@ internal sealed partial class CopyCoordinator(
             Interlocked.Increment(ref _chunksRead);
             await DeliverAsync(table, chunk with { Snapshot = snapshot, Rows = rows.Count }, rows, holders);
             Interlocked.Add(ref _rowsCopied, rows.Count);
-            Waiting = null;
+            _waiting = null;
             return true;
         }
         catch (ChunkNotReadyException notReady)
         {
-            Waiting = notReady.Message;
+            _waiting = notReady.Message;
             LogNotReady(table.ReplicaName, chunk.Number, notReady.Message);
             if (notReady is { ChangedTo: null, IsGone: false }) return false;
             foreach (var shard in shards)
@@ -303,6 +323,6 @@ internal sealed partial class CopyCoordinator(
     [LoggerMessage(5103, LogLevel.Debug, "Chunk {Chunk} of {Table} is not ready: {Reason}")]
     private partial void LogNotReady(string table, int chunk, string reason);
 
-    [LoggerMessage(5104, LogLevel.Warning, "The copy pauses: {Code}")]
-    private partial void LogRetry(string code);
+    [LoggerMessage(5104, LogLevel.Warning, "The copy of {Table} pauses: {Reason}")]
+    private partial void LogRetry(string table, string reason);
 }

@@ -69,6 +69,50 @@ public sealed class RunTests(PostgresFixture postgres)
         (await replica.JsonAsync(6, "status", "--max-lag", "0")).GetProperty("slot").GetProperty("active").GetBoolean().ShouldBeFalse();
     }
 
+    /// <summary>The next life, or another node's horizon, must not have to wait for what this one had on disk.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task SIGTERM_acknowledges_everything_that_was_applied(bool underLoad)
+    {
+        await using var replica = await CliReplica.CreateAsync(postgres, Shop);
+        await replica.JsonAsync(0, "init");
+        await using var node = await replica.StartAsync();
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+        List<Task<long>> writers = underLoad ? [.. Enumerable.Range(0, 3).Select(w => WriteAsync(replica, w, stop.Token))] : [];
+        await replica.ExecuteAsync("UPDATE customers SET name = 'last'");
+        await Eventually.Async(
+            async _ => (await replica.JsonAsync(0, "status")).GetProperty("counters").GetProperty("transactions").GetInt64(),
+            transactions => transactions > (underLoad ? 500 : 1), cancellationToken: Cancellation);
+
+        node.Terminate();
+
+        (await node.WaitForExitAsync(cancellationToken: Cancellation)).ShouldBe(0, node.StandardError);
+        await stop.CancelAsync();
+        await Task.WhenAll(writers);
+        var status = await replica.JsonAsync(0, "status");
+        var confirmed = await replica.ScalarAsync<string>("SELECT confirmed_flush_lsn::text FROM pg_replication_slots WHERE database = current_database()");
+        confirmed.ShouldBe(status.GetProperty("appliedLsn").GetString());
+        status.GetProperty("acknowledgedLsn").GetString().ShouldBe(confirmed);
+    }
+
+    [Fact]
+    public async Task A_table_that_a_second_init_adds_is_copied_by_the_running_node()
+    {
+        await using var replica = await CliReplica.CreateAsync(postgres, Shop);
+        await replica.JsonAsync(0, "init", "--tables", "customers");
+        await using var node = await replica.StartAsync();
+
+        await replica.JsonAsync(0, "init", "--tables", "log");
+
+        await Eventually.Async(
+            async _ => (await replica.JsonAsync(0, "status")).GetProperty("tables").EnumerateArray()
+                .Select(t => (t.GetProperty("name").GetString(), t.GetProperty("state").GetString(), t.GetProperty("rows").GetInt64())).ToList(),
+            tables => tables.SequenceEqual([("customers", "live", 3000L), ("log", "live", 500L)]),
+            cancellationToken: Cancellation);
+        (await replica.JsonAsync(0, "verify")).GetProperty("differences").GetInt64().ShouldBe(0);
+    }
+
     [Fact]
     public async Task Status_answers_when_the_primary_does_not()
     {
