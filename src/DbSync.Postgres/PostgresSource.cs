@@ -48,7 +48,7 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
     public async Task<IChangeStream> OpenAsync(Lsn position, CancellationToken cancellationToken)
     {
         position = Lsn.Max(position, _options.StartPosition);
-        await _slot.CheckAsync(position, cancellationToken);
+        await _slot.CheckAsync(position, isOurs: false, cancellationToken);
         var connection = new LogicalReplicationConnection(_primary.ConnectionString);
         try
         {
@@ -62,7 +62,7 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
                 + $"(proto_version '1', publication_names {PgName.Literal(PgName.Quote(_options.Publication))})");
 
             // Nobody else can move the slot now. Whoever had it while this process was paused may have moved it before.
-            await _slot.CheckAsync(position, cancellationToken);
+            await _slot.CheckAsync(position, isOurs: true, cancellationToken);
             var resolver = new RelationResolver(_primary, _catalog, _types, _options.Publication);
             return new ReplicationStream(connection, bytes, wire, position, resolver, _options, _time);
         }

@@ -27,7 +27,7 @@ internal static class PrimaryErrors
         "28P01" or "28000" => new(ErrorCodes.AuthenticationFailed, "The primary refused the login.", "Check user, password and pg_hba.conf.", cause),
         "3D000" => new(ErrorCodes.AuthenticationFailed, "The database does not exist on the primary.", "Check the database's name.", cause),
         "42501" => new(ErrorCodes.MissingPrivilege, $"A privilege is missing: {message}.", "Run 'dbsync doctor': it prints the GRANT.", cause),
-        "55006" => new(ErrorCodes.SlotInUse, $"The replication slot is in use: {message}.", "Stop the other process that follows this slot.", cause),
+        "55006" => SlotInUse(message, cause),
         _ => sqlState switch
         {
             ['0', '8', ..] or ['5', '3', ..] or ['5', '7', 'P', ..] => new(
@@ -49,6 +49,9 @@ internal static class PrimaryErrors
         $"The publication {publication} is not there, or is empty.",
         "Run 'dbsync init'; when it was dropped under a node, with an empty data directory, since what was committed meanwhile is in no log.",
         cause);
+
+    public static DbSyncException SlotInUse(string by, Exception? cause = null) => new(
+        ErrorCodes.SlotInUse, $"The replication slot is in use: {by}.", "Stop the other process that follows this slot.", cause);
 
     public static DbSyncException SlotMissing(Exception? cause = null) => new(
         ErrorCodes.SlotMissing,

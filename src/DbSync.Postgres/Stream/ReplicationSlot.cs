@@ -42,8 +42,12 @@ internal sealed class ReplicationSlot(Primary primary, string name)
     }
 
     /// <summary>Checks that the slot still holds everything after <paramref name="position"/>.</summary>
-    /// <exception cref="DbSyncException">DBS3002 no slot, DBS3004 confirmed beyond the position, DBS3005 its log is gone.</exception>
-    public async Task CheckAsync(Lsn position, CancellationToken cancellationToken)
+    /// <param name="position">What the shards hold.</param>
+    /// <param name="isOurs">Whether it is this process that follows the slot.</param>
+    /// <param name="cancellationToken">Ends the look.</param>
+    /// <exception cref="DbSyncException">DBS3002 no slot, DBS3003 somebody else is moving it, DBS3004 confirmed beyond the position, DBS3005 its
+    /// log is gone.</exception>
+    public async Task CheckAsync(Lsn position, bool isOurs, CancellationToken cancellationToken)
     {
         var slot = await ReadAsync(cancellationToken) ?? throw PrimaryErrors.SlotMissing();
         if (slot.WalStatus is "lost")
@@ -51,6 +55,7 @@ internal sealed class ReplicationSlot(Primary primary, string name)
                 ErrorCodes.SlotLost,
                 "The primary has given up the slot and removed log that this replica still needs.",
                 "Run 'dbsync init' in an empty data directory to copy anew; raise max_slot_wal_keep_size to allow longer absences.");
+        if (slot.Confirmed > position && slot.Active && !isOurs) throw PrimaryErrors.SlotInUse($"server process {slot.ActivePid} serves it to somebody else");
         if (slot.Confirmed > position)
             throw new DbSyncException(
                 ErrorCodes.SlotAhead,
