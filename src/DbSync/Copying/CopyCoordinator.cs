@@ -154,7 +154,7 @@ internal sealed partial class CopyCoordinator(
             if (current is null) return null;
             foreach (var chunk in current.Where(c => c.Snapshot is null)) missing[chunk.Number] = chunk;
         }
-        LogPlanned(table.ReplicaName, plan.Count, missing.Count);
+        if (!table.IsControl) LogPlanned(table.ReplicaName, missing.Count, plan.Count);
         return [.. missing.Values];
     }
 
@@ -302,7 +302,7 @@ internal sealed partial class CopyCoordinator(
             Failpoint.Hit(Failpoint.AfterCopyFence);
         }
         requestPosition(); // on a quiet primary nothing else would soon say that the fence is passed
-        LogCopied(table.ReplicaName, fence);
+        if (!table.IsControl) LogCopied(table.ReplicaName, fence);
     }
 
     private static void Abandon(ShardWorker shard, TableCopy? holder, int chunk)
@@ -314,8 +314,8 @@ internal sealed partial class CopyCoordinator(
     /// <summary>The table was started over while one of its chunks was being read.</summary>
     private sealed class TableRestartedException : Exception;
 
-    [LoggerMessage(5101, LogLevel.Information, "Copying {Table}: {Chunks} chunks, {Missing} to read")]
-    private partial void LogPlanned(string table, int chunks, int missing);
+    [LoggerMessage(5101, LogLevel.Information, "Copying {Table}: {Missing} of {Chunks} chunk(s) to read")]
+    private partial void LogPlanned(string table, int missing, int chunks);
 
     [LoggerMessage(5102, LogLevel.Information, "Copied {Table}; readable from position {Fence}")]
     private partial void LogCopied(string table, Lsn fence);

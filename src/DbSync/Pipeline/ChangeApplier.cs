@@ -89,7 +89,7 @@ internal sealed class ChangeApplier
         var ready = _copies.Values.Where(c => c.Record.State == TableState.CatchingUp && c.Record.ReadableFrom <= position).ToList();
         foreach (var copy in ready)
         {
-            var record = copy.Record with { State = TableState.Live };
+            var record = copy.Record with { State = TableState.Live, ChunksCopied = copy.Chunks.Count };
             _store.SaveChunks(record.Schema.Id, []);
             _store.ForgetDroppedTransactions(record.Schema.Id, ulong.MaxValue);
             _store.SaveTable(record);
