@@ -112,6 +112,19 @@ public sealed class InitTests(PostgresFixture postgres)
         (await replica.ScalarAsync<long>("SELECT count(*) FROM pg_replication_slots WHERE database = current_database()")).ShouldBe(1);
     }
 
+    [Fact]
+    public async Task Doctor_says_what_of_a_partitioned_table_is_not_followed()
+    {
+        await using var replica = await CliReplica.CreateAsync(
+            postgres, "CREATE TABLE events (id int, at date, PRIMARY KEY (id, at)) PARTITION BY RANGE (at); CREATE TABLE events_1 PARTITION OF events DEFAULT");
+        await replica.JsonAsync(0, "init");
+
+        var check = (await replica.JsonAsync(3, "doctor")).GetProperty("checks").EnumerateArray().Single(c => c.GetProperty("code").GetString() == CheckCodes.Partitions);
+
+        check.GetProperty("state").GetString().ShouldBe("warn");
+        check.GetProperty("detail").GetString()!.ShouldContain("events");
+    }
+
     private static Task<long> LeftBehindAsync(CliReplica replica) => replica.ScalarAsync<long>(
         """
         SELECT (SELECT count(*) FROM pg_replication_slots WHERE database = current_database())

@@ -86,5 +86,6 @@ internal sealed class ToolNode : IAsyncDisposable
     {
         if (_process is not null) await _process.DisposeAsync();
         _directory.Dispose();
+        await PostgresServer.DropSlotsAsync(ConnectionString);
     }
 }

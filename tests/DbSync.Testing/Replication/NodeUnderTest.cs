@@ -121,6 +121,7 @@ public sealed class NodeUnderTest : IAsyncDisposable
             await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
         _directory.Dispose();
+        await PostgresServer.DropSlotsAsync(_unpooled);
     }
 
     private static async Task RunAsync(SyncNode node, DataDirectory directory, CancellationToken cancellationToken)
