@@ -18,6 +18,7 @@ internal static class ErrorCodes
     public const string IdentityMismatch = "DBS1004";
     public const string ReadOnlyQuery = "DBS1005";
     public const string UnknownTopic = "DBS1006";
+    public const string Unexpected = "DBS1007";
 
     public const string PrimaryUnreachable = "DBS2001";
     public const string PreflightFailed = "DBS2002";

@@ -113,6 +113,18 @@ public sealed class InitTests(PostgresFixture postgres)
     }
 
     [Fact]
+    public async Task A_data_directory_that_can_not_be_made_is_said_so()
+    {
+        await using var replica = await CliReplica.CreateAsync(postgres, Shop);
+
+        var error = (await replica.JsonAsync(1, "init", "--data", "/proc/dbsync")).GetProperty("error");
+
+        error.GetProperty("code").GetString().ShouldBe(ErrorCodes.StorageFailed);
+        error.GetProperty("message").GetString()!.ShouldContain("/proc/dbsync");
+        (await LeftBehindAsync(replica)).ShouldBe(0);
+    }
+
+    [Fact]
     public async Task Doctor_says_what_of_a_partitioned_table_is_not_followed()
     {
         await using var replica = await CliReplica.CreateAsync(
