@@ -20,7 +20,9 @@ CREATE TABLE "dbsync.table" (
     state INTEGER NOT NULL,
     planned INTEGER NOT NULL,
     readable_from INTEGER NOT NULL,
-    rows INTEGER NOT NULL
+    rows INTEGER NOT NULL,
+    -- In how many chunks a live table was copied; their own rows go when it becomes live.
+    chunks INTEGER NOT NULL DEFAULT 0
 );
 
 -- The key ranges of tables that are being copied, with the snapshot that each was read with.

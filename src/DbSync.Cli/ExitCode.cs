@@ -19,7 +19,7 @@ internal static class ExitCode
         ErrorCodes.PrimaryUnreachable or ErrorCodes.AuthenticationFailed => Unreachable,
         ErrorCodes.NotInitialised or ErrorCodes.NodeExists or ErrorCodes.PreflightFailed or ErrorCodes.TableWithoutIdentity
             or ErrorCodes.TableNotPublishable or ErrorCodes.ControlSchemaNewer or ErrorCodes.UnknownTable or ErrorCodes.MissingPrivilege
-            or ErrorCodes.NameCollision => Preflight,
+            or ErrorCodes.NameCollision or ErrorCodes.PublicationMissing => Preflight,
         _ => Failed,
     };
 }

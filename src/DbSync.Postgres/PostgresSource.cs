@@ -16,6 +16,7 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
     private readonly ChunkReader _reader;
     private readonly ReplicationSlot _slot;
     private DateTimeOffset _drainAgainAt;
+    private long _backlogPieces;
 
     public PostgresSource(PrimaryOptions options, TimeProvider time)
     {
@@ -31,16 +32,29 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
 
     public TableCatalog Catalog => _catalog;
 
+    /// <summary>Pieces of backlogs that were read through SQL.</summary>
+    public long BacklogPieces => Interlocked.Read(ref _backlogPieces);
+
     /// <summary>The primary's cluster that this node belongs to; checked whenever a stream is opened. Null: any.</summary>
     public string? SystemIdentifier { get; init; }
 
-    public Task<IReadOnlyList<TableSchema>> DescribeAsync(CancellationToken cancellationToken) =>
-        _primary.BlockAsync<IReadOnlyList<TableSchema>>(connection => _catalog.Load(connection, _options.Publication, null), cancellationToken);
+    public async Task<IReadOnlyList<TableSchema>> DescribeAsync(CancellationToken cancellationToken)
+    {
+        var tables = await _primary.BlockAsync(connection => _catalog.Load(connection, _options.Publication, null), cancellationToken);
+        return tables.Count > 0 ? tables : throw PrimaryErrors.PublicationMissing(_options.Publication);
+    }
+
+    public async Task<IReadOnlyDictionary<TableId, uint>> ReadEntriesAsync(CancellationToken cancellationToken)
+    {
+        var entries = await _primary.UseAsync(
+            connection => TableCatalog.LoadEntriesAsync(connection, _options.Publication, cancellationToken), cancellationToken);
+        return entries.Count > 0 ? entries : throw PrimaryErrors.PublicationMissing(_options.Publication);
+    }
 
     public async Task<IChangeStream> OpenAsync(Lsn position, CancellationToken cancellationToken)
     {
         position = Lsn.Max(position, _options.StartPosition);
-        var slot = await _slot.CheckAsync(position, cancellationToken);
+        var slot = await _slot.CheckAsync(position, isOurs: false, cancellationToken);
         var opening = Task.Factory.StartNew(
             () => TryDrain(slot, position) ?? (IChangeStream)Checked(Open(position), position, own: 0),
             cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
@@ -50,7 +64,7 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
         }
         catch (OperationCanceledException)
         {
-            _ = opening.ContinueWith(o => o.Result.Dispose(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+            _ = CloseLateAsync(opening);
             throw;
         }
     }
@@ -78,6 +92,13 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
             ErrorCodes.PrimaryChanged,
             "The connection leads to another PostgreSQL cluster than the one this node was set up with.",
             "Check the connection string; for a new primary run 'dbsync init' in an empty data directory.");
+    }
+
+    /// <summary>Closes a stream that opened after nobody waited for it any more.</summary>
+    private static async Task CloseLateAsync(Task<IChangeStream> opening)
+    {
+        await ((Task)opening).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (opening.IsCompletedSuccessfully) (await opening).Dispose();
     }
 
     /// <summary>Starts the walsender, blocking.</summary>
@@ -114,7 +135,7 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
     {
         try
         {
-            _slot.CheckAsync(position, CancellationToken.None, own).GetAwaiter().GetResult(); // on the stream's own thread
+            _slot.CheckAsync(position, isOurs: true, CancellationToken.None, own).GetAwaiter().GetResult(); // on the stream's own thread
             return stream;
         }
         catch
@@ -134,7 +155,8 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
             var drain = SlotDrain.Start(_primary, _options, position);
             var resolver = new RelationResolver(_primary, _catalog, _types, _options.Publication);
             return new BacklogStream(
-                drain, (at, own) => Checked(Open(at), at, own), pool => new PgOutputDecoder(resolver, pool, _options.PartBytesMax, _time), PauseDraining, _time);
+                drain, (at, own) => Checked(Open(at), at, own), pool => new PgOutputDecoder(resolver, pool, _options.PartBytesMax, _time),
+                () => Interlocked.Increment(ref _backlogPieces), PauseDraining, _time);
         }
         catch (PostgresException)
         {

@@ -21,14 +21,30 @@ internal sealed class CommandRunner(TextWriter output, TextWriter error)
         }
         catch (DbSyncException exception)
         {
-            console.Fail(exception);
-            return ExitCode.Of(exception.Code);
+            return Fail(console, exception);
         }
         catch (OperationCanceledException) when (interruption.Token.IsCancellationRequested)
         {
             console.WriteError("cancelled", "Cancelled.", null);
             return ExitCode.Cancelled;
         }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return Fail(console, new DbSyncException(
+                ErrorCodes.StorageFailed, exception.Message, "Check the data directory: its path, who may write there, and the room on the disk.", exception));
+        }
+        catch (Exception exception)
+        {
+            console.Say($"{exception.GetType()}{Environment.NewLine}{exception.StackTrace}"); // without its message, which could hold a value
+            return Fail(console, new DbSyncException(
+                ErrorCodes.Unexpected, $"An error that DbSync does not know: {exception.GetType().Name}.", "Please report it with the lines above.", exception));
+        }
+    }
+
+    private static int Fail(ToolConsole console, DbSyncException exception)
+    {
+        console.Fail(exception);
+        return ExitCode.Of(exception.Code);
     }
 }
 

@@ -63,13 +63,14 @@ internal static class DoctorCommand
 
     private static void Print(ToolConsole console, IReadOnlyList<PreflightCheck> checks, bool ok)
     {
+        var page = new Grid().AddColumn(new GridColumn().NoWrap().PadRight(1)).AddColumn(new GridColumn().NoWrap().PadRight(2)).AddColumn(new GridColumn().PadRight(0));
         foreach (var check in checks)
         {
-            var (mark, color) = check.State switch { CheckState.Ok => ("ok  ", "green"), CheckState.Warn => ("warn", "yellow"), _ => ("FAIL", "red") };
-            console.People.MarkupLineInterpolated($"[{color}]{mark}[/] {check.Code}  {check.Name}: {check.Detail}");
-            if (check.Why is not null) console.Line($"              {check.Why}");
-            if (check.Fix is not null) console.Line($"              {check.Fix}");
+            var (mark, color) = check.State switch { CheckState.Ok => ("ok", Color.Green), CheckState.Warn => ("warn", Color.Yellow), _ => ("FAIL", Color.Red) };
+            page.AddRow(new Text(mark, new Style(color)), new Text(check.Code), new Text($"{check.Name}: {check.Detail}"));
+            foreach (var more in new[] { check.Why, check.Fix }.OfType<string>()) page.AddRow(Text.Empty, Text.Empty, new Text(more));
         }
+        console.People.Write(page);
         var failed = checks.Count(c => c.State == CheckState.Fail);
         console.Line(ok ? "All preconditions hold." : $"{failed} precondition(s) do not hold.");
     }

@@ -22,9 +22,9 @@ internal static class RunCommand
         NodeHost.LoadIdentity(settings);
         using var loggers = LoggerFactory.Create(b => b.AddProvider(new ToolLogger(console, TimeProvider.System)));
         await using var host = NodeHost.Open(settings, DataDirectory.Lock(settings.Data), loggers);
-        using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.Cancellation);
-        var warning = WarnAsync(host.Primary, console, ended.Token);
-        var progress = new NodeProgress(console, host.Node, host.Identity, settings.Data).ShowAsync(ended.Token);
+        using var ended = new CancellationTokenSource();
+        var warning = WarnAsync(host.Primary, console, context.Cancellation);
+        var progress = new NodeProgress(console, host.Node, host.Identity, settings.Data).ShowAsync(context.Cancellation, ended.Token);
         try
         {
             await host.Node.RunAsync(context.Cancellation);

@@ -42,7 +42,7 @@ internal static class StatusCommand
     }
 
     private static async Task WatchAsync(ToolConsole console, StatusReader reader, StatusReport first, CancellationToken cancellationToken) =>
-        await console.People.Live(StatusPage.Of(first)).StartAsync(async live =>
+        await console.People.Live(StatusPage.Of(first)).Cropping(VerticalOverflowCropping.Bottom).StartAsync(async live =>
         {
             while (true)
             {

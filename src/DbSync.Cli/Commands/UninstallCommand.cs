@@ -44,7 +44,7 @@ internal static class UninstallCommand
         console.WriteJson(new { DryRun = dryRun, plan.Slots, plan.Publications, Schema = plan.DropsSchema, PurgedData = purge && !dryRun, plan.Statements });
         if (console.IsJson) return ExitCode.Ok;
         if (plan.Statements.Count == 0) console.Line("Nothing of DbSync is on the primary.");
-        else if (dryRun) console.Line(string.Join(Environment.NewLine, plan.Statements));
+        else if (dryRun) console.Line(string.Join(Environment.NewLine, plan.Steps.Select(s => s.MissingRole is { } role ? $"{s.Statement} -- as {role}" : s.Statement)));
         else console.Line($"Dropped {plan.Slots.Count} slot(s), {plan.Publications.Count} publication(s){(plan.DropsSchema ? " and the schema dbsync" : "")}.");
         if (!dryRun && !purge) console.Say($"The data directory was left as it is: {settings.Data}");
         return ExitCode.Ok;

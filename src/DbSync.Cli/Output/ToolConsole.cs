@@ -47,19 +47,21 @@ internal sealed class ToolConsole
     public void Line(string text = "") => People.WriteLine(text);
 
     /// <summary>A line of progress.</summary>
-    public void Say(string text) => Progress.WriteLine(text);
+    public void Say(string text) => Say(new Paragraph(text));
 
-    public void Warn(string text) => Progress.MarkupLineInterpolated($"[yellow]warning:[/] {text}");
+    public void Warn(string text) => Say(new Paragraph("warning: ", new Style(Color.Yellow)).Append(text));
 
     public void Fail(DbSyncException exception)
     {
-        Progress.MarkupLineInterpolated($"[red]dbsync:[/] {exception.Message}");
-        Progress.MarkupLineInterpolated($"[dim]'dbsync explain {exception.Code}' says more.[/]");
+        Say(new Paragraph("dbsync: ", new Style(Color.Red)).Append(exception.Message));
+        Say(new Paragraph($"'dbsync explain {exception.Code}' says more.", new Style(decoration: Decoration.Dim)));
         WriteError(exception.Code, What(exception), exception.Fix);
     }
 
     /// <summary>The one object of a command that failed.</summary>
     public void WriteError(string code, string message, string? fix) => WriteJson(new { Error = new { Code = code, Message = message, Fix = fix } });
+
+    private void Say(Paragraph text) => Progress.Write(new ClearedLines(text.Append("\n")));
 
     /// <summary>What happened, without the code and the advice that the exception's text has too.</summary>
     private static string What(DbSyncException exception)

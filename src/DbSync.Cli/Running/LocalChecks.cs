@@ -1,3 +1,4 @@
+using System.Globalization;
 using DbSync.Postgres;
 using DbSync.Sqlite;
 
@@ -11,7 +12,9 @@ internal static class LocalChecks
         const string name = "SQLite";
         try
         {
-            return PreflightCheck.Ok(CheckCodes.SqliteVersion, name, $"SQLite {SqliteDatabase.CheckVersion()}.");
+            var version = SqliteDatabase.CheckVersion(); // 3053004 is 3.53.4
+            return PreflightCheck.Ok(
+                CheckCodes.SqliteVersion, name, string.Create(CultureInfo.InvariantCulture, $"Version {version / 1_000_000}.{version / 1000 % 1000}.{version % 1000}."));
         }
         catch (DbSyncException exception)
         {

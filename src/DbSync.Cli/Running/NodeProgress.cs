@@ -1,6 +1,7 @@
 using System.Globalization;
 using DbSync.Sqlite;
 using Spectre.Console;
+using Spectre.Console.Rendering;
 
 namespace DbSync.Cli.Running;
 
@@ -9,33 +10,29 @@ internal sealed class NodeProgress(ToolConsole console, SyncNode node, NodeFile 
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
 
-    public Task ShowAsync(CancellationToken cancellationToken) => console.IsTerminal ? DrawAsync(cancellationToken) : PrintAsync(cancellationToken);
+    /// <param name="stopping">Cancelled when the node is asked to stop.</param>
+    /// <param name="cancellationToken">Cancelled when it has stopped.</param>
+    public Task ShowAsync(CancellationToken stopping, CancellationToken cancellationToken) =>
+        console.IsTerminal ? DrawAsync(stopping, cancellationToken) : PrintAsync(cancellationToken);
 
-    private Task DrawAsync(CancellationToken cancellationToken) => console.Progress.Progress()
+    private Task DrawAsync(CancellationToken stopping, CancellationToken cancellationToken) => console.Progress.Live(Panel(new Rate(), false))
         .AutoClear(true)
-        .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn())
-        .StartAsync(async progress =>
+        .StartAsync(async live =>
         {
-            var bars = new Dictionary<string, ProgressTask>(StringComparer.Ordinal);
-            var line = progress.AddTask(Markup.Escape(StatusLine()), maxValue: 1);
-            line.IsIndeterminate = true;
+            var rate = new Rate();
             while (!cancellationToken.IsCancellationRequested)
             {
-                foreach (var table in Tables())
-                {
-                    if (!bars.TryGetValue(table.Name, out var bar))
-                    {
-                        if (table.State == TableState.Live) continue;
-                        bars.Add(table.Name, bar = progress.AddTaskBefore(Markup.Escape($"copying {table.Name}"), new ProgressTaskSettings { MaxValue = 1 }, line));
-                    }
-                    bar.MaxValue = Math.Max(1, table.Chunks);
-                    bar.Value = table.State == TableState.Live ? bar.MaxValue : table.ChunksDone;
-                    if (table.State == TableState.Live) bar.StopTask();
-                }
-                line.Description = Markup.Escape(StatusLine());
+                live.UpdateTarget(Panel(rate, stopping.IsCancellationRequested));
                 await WaitAsync(cancellationToken);
             }
         });
+
+    private IRenderable Panel(Rate rate, bool stopping)
+    {
+        var now = node.Status();
+        return NodePanel.Of(
+            $"{identity.Replica}/{identity.Node}{(stopping ? "  stopping" : "")}", now, Tables(), rate.Of(now.Copying, now.Copying ? now.RowsCopied : now.Transactions), console.Progress.Profile);
+    }
 
     private async Task PrintAsync(CancellationToken cancellationToken)
     {
@@ -56,16 +53,6 @@ internal sealed class NodeProgress(ToolConsole console, SyncNode node, NodeFile 
         }
     }
 
-    private string StatusLine()
-    {
-        var now = node.Status();
-        var state = now.Copying ? "copying" : now.Pipeline == PipelineState.Streaming ? "streaming" : "stale";
-        var lag = now.LagMs is { } ms ? string.Create(CultureInfo.InvariantCulture, $", lag {ms:0} ms") : "";
-        return string.Create(
-            CultureInfo.InvariantCulture,
-            $"{identity.Replica}/{identity.Node}: {state} at {now.AppliedLsn}{lag}, {now.Transactions} transactions, {now.RowsCopied} rows copied{(now.Waiting is { } w ? $" ({w})" : "")}");
-    }
-
     private List<TableProgress> Tables()
     {
         var tables = new List<TableProgress>();
@@ -75,6 +62,32 @@ internal sealed class NodeProgress(ToolConsole console, SyncNode node, NodeFile 
             tables.AddRange(view.Progress());
         }
         return tables;
+    }
+
+    /// <summary>How fast a figure has grown lately.</summary>
+    private sealed class Rate
+    {
+        private const double WeightOfTheNewest = 0.3;
+        private (bool Kind, long Value, long At)? _before;
+        private double _perSecond;
+
+        /// <param name="kind">Which figure it is: with another one, counting begins anew.</param>
+        /// <param name="value">The figure now.</param>
+        public double Of(bool kind, long value)
+        {
+            var now = TimeProvider.System.GetTimestamp();
+            if (_before is { } before && before.Kind == kind)
+            {
+                var newest = (value - before.Value) / Math.Max(0.001, TimeProvider.System.GetElapsedTime(before.At, now).TotalSeconds);
+                _perSecond = _perSecond == 0 ? newest : WeightOfTheNewest * newest + (1 - WeightOfTheNewest) * _perSecond;
+            }
+            else
+            {
+                _perSecond = 0;
+            }
+            _before = (kind, value, now);
+            return _perSecond;
+        }
     }
 
     private static async Task WaitAsync(CancellationToken cancellationToken) =>

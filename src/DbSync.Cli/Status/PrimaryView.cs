@@ -1,3 +1,4 @@
+using System.Globalization;
 using DbSync.Postgres;
 
 namespace DbSync.Cli.Status;
@@ -7,29 +8,29 @@ internal sealed record PrimaryView(Lsn Position, Lsn? Confirmed, SlotReport Slot
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
-    /// <summary>Asks the primary; null when it doesn't answer in time.</summary>
-    public static async Task<PrimaryView?> TryReadAsync(Primary? primary, string slot, CancellationToken cancellationToken)
+    /// <summary>Asks the primary; without an answer in time, says why there is none.</summary>
+    public static async Task<(PrimaryView? View, string? Why)> TryReadAsync(Primary? primary, string slot, CancellationToken cancellationToken)
     {
-        if (primary is null) return null;
+        if (primary is null) return (null, "The primary was not asked: name it with --primary or DBSYNC_PRIMARY.");
         using var limit = new CancellationTokenSource(Patience, TimeProvider.System);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
             if (await new ReplicationSlot(primary, slot).ReadAsync(both.Token) is not { } state)
-                return new PrimaryView(
+                return (new PrimaryView(
                     Lsn.Parse(await primary.ScalarAsync<string>("SELECT pg_catalog.pg_current_wal_lsn()::text", both.Token)), null,
-                    new SlotReport(slot, false, "missing", null, null, null));
+                    new SlotReport(slot, false, "missing", null, null, null)), null);
             var eta = state.BudgetBytes is { } budget && await RateAsync(primary, both.Token) is > 0 and var rate ? Math.Max(0, budget) / rate * 1000 : (double?)null;
-            return new PrimaryView(
-                state.Current, state.Confirmed, new SlotReport(state.Name, state.Active, state.WalStatus, state.RetainedBytes, state.BudgetBytes, eta));
+            return (new PrimaryView(
+                state.Current, state.Confirmed, new SlotReport(state.Name, state.Active, state.WalStatus, state.RetainedBytes, state.BudgetBytes, eta)), null);
         }
-        catch (DbSyncException exception) when (exception.Code is ErrorCodes.PrimaryUnreachable or ErrorCodes.AuthenticationFailed)
+        catch (DbSyncException exception)
         {
-            return null;
+            return (null, exception.Message);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            return null;
+            return (null, string.Create(CultureInfo.InvariantCulture, $"The primary did not answer within {Patience.TotalSeconds:0} s."));
         }
     }
 

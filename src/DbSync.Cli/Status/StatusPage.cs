@@ -19,7 +19,7 @@ internal static class StatusPage
         Add("slot", status.Slot is { } slot
             ? $"{slot.Name}, {(slot.Active ? "active" : "inactive")}, {slot.WalStatus}, keeps {Units.Bytes(slot.RetainedWalBytes)}"
                 + (slot.BudgetBytes is null ? ", no limit" : $" of log, {Units.Bytes(slot.BudgetBytes)} left ({Units.Duration(slot.BudgetEtaMs)} at the average rate)")
-            : "unknown: the primary can't be reached");
+            : "unknown");
         Add("applied since start", $"{Units.Count(status.Counters.Transactions)} transactions, {Units.Count(status.Counters.Rows)} rows, {Units.Count(status.Counters.Reconnects)} reconnects");
 
         var shards = new Table().Border(TableBorder.Simple).AddColumns("shard", "file", "state", "applied");
@@ -32,7 +32,7 @@ internal static class StatusPage
             tables.AddRow(Cells(
                 table.Name, table.State switch { TableState.Live => "live", TableState.CatchingUp => "catching up", _ => "copying" }, Units.Count(table.Rows),
                 table.Chunks == 0 ? "" : $"{table.ChunksDone}/{table.Chunks}"));
-        return new Rows(summary, shards, tables);
+        return status.Hint is { } hint ? new Rows(summary, new Text($"\n{hint}", new Style(Color.Yellow)), shards, tables) : new Rows(summary, shards, tables);
     }
 
     public static IRenderable[] Cells(params string[] texts) => [.. texts.Select(t => new Text(t))];

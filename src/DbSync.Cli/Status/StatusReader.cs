@@ -7,9 +7,9 @@ namespace DbSync.Cli.Status;
 /// Puts a node's status together from three sides: what the process says (<c>status.json</c>), what the shards hold, and what the primary
 /// says of the slot. Each side may be missing.
 /// </summary>
-internal sealed class StatusReader(NodeFile identity, string directory, Func<CancellationToken, Task<PrimaryView?>> primary, TimeProvider time)
+internal sealed class StatusReader(NodeFile identity, string directory, Func<CancellationToken, Task<(PrimaryView? View, string? Why)>> primary, TimeProvider time)
 {
-    /// <summary>A process that has not spoken for so long is taken for gone.</summary>
+    /// <summary>A process that has not spoken for so long stands still, or is gone.</summary>
     private static readonly TimeSpan SilenceMax = TimeSpan.FromSeconds(10);
 
     private static readonly DelayStatus.Quantiles Unknown = new(null, null);
@@ -18,7 +18,7 @@ internal sealed class StatusReader(NodeFile identity, string directory, Func<Can
     {
         var live = LiveStatus.TryLoad(directory);
         var running = live is not null && IsRunning(live);
-        var view = await primary(cancellationToken);
+        var (view, unanswered) = await primary(cancellationToken);
         var (shards, tables) = ReadShards();
         var state = StateOf(live, running, tables);
         var applied = running ? Lsn.Parse(live!.AppliedLsn) : shards.Count == 0 ? Lsn.Zero : shards.Min(s => s.Position);
@@ -43,15 +43,28 @@ internal sealed class StatusReader(NodeFile identity, string directory, Func<Can
             UpdatedAt = live?.UpdatedAt,
             Waiting = live?.Waiting,
             ErrorCode = live?.ErrorCode,
+            Hint = running && IsSilent(live!) ? "The process holds the data directory and has not spoken for a while: is it paused?" : Hint(state, view, unanswered),
         };
     }
 
-    private static string StateOf(LiveStatus? live, bool running, IReadOnlyList<TableReport> tables) => live switch
+    /// <summary>What to do next, the most urgent first.</summary>
+    private static string? Hint(string state, PrimaryView? view, string? unanswered) => (state, view?.Slot.WalStatus) switch
+    {
+        (_, "missing" or "lost") => "The slot is gone: what was committed since can't be had from the log. Run 'dbsync init' and 'dbsync run' with an empty data directory.",
+        (_, "unreserved") => "The slot is about to be given up: the node must catch up, or max_slot_wal_keep_size be raised.",
+        _ when unanswered is not null => $"What is shown is what this machine knows. {unanswered}",
+        ("failed", _) => "The node ended because of an error that needs a person: mend it, then start 'dbsync run'.",
+        ("stopped", _) => "No node runs here: start 'dbsync run'. Meanwhile the primary keeps log for it.",
+        _ => null,
+    };
+
+    private string StateOf(LiveStatus? live, bool running, IReadOnlyList<TableReport> tables) => live switch
     {
         { Pipeline: PipelineState.Failed } => "failed",
         null => "stopped",
         _ when !running => "stopped",
         { Pipeline: PipelineState.Connecting } => "stale",
+        _ when IsSilent(live) => "stale",
         _ => live.Copying || tables.Any(t => t.State != TableState.Live) ? "copying" : "streaming",
     };
 
@@ -65,17 +78,26 @@ internal sealed class StatusReader(NodeFile identity, string directory, Func<Can
 
     private bool IsRunning(LiveStatus live)
     {
-        if (live.Pipeline is PipelineState.Stopped or PipelineState.Failed || time.GetUtcNow() - live.UpdatedAt > SilenceMax) return false;
+        if (live.Pipeline is PipelineState.Stopped or PipelineState.Failed) return false;
+        if (!IsSilent(live) && IsAlive(live.ProcessId)) return true;
+
+        // No such process here, or it stands still. In another container it may be there: whoever lives holds the directory.
+        if (DataDirectory.TryLock(directory) is not { } free) return true;
+        free.Dispose();
+        return false;
+    }
+
+    private bool IsSilent(LiveStatus live) => time.GetUtcNow() - live.UpdatedAt > SilenceMax;
+
+    private static bool IsAlive(int processId)
+    {
         try
         {
-            using var process = Process.GetProcessById(live.ProcessId);
+            using var process = Process.GetProcessById(processId);
             return !process.HasExited;
         }
         catch (ArgumentException)
         {
-            // No such process here. In another container it may be there: then it holds the directory.
-            if (DataDirectory.TryLock(directory) is not { } free) return true;
-            free.Dispose();
             return false;
         }
     }

@@ -42,6 +42,9 @@ internal sealed record StatusReport
     public required string? Waiting { get; init; }
 
     public required string? ErrorCode { get; init; }
+
+    /// <summary>What to do next, for people; null when all is well.</summary>
+    public required string? Hint { get; init; }
 }
 
 /// <summary>The node's slot as the primary shows it now. A state of "missing" means that the primary has none of this name.</summary>
@@ -49,7 +52,7 @@ internal sealed record SlotReport(string Name, bool Active, string WalStatus, lo
 
 internal sealed record ShardReport(string Id, string File, string State, string? AppliedLsn, long Rows, long Bytes);
 
-/// <summary>A table: copying, catchingUp or live. Chunks are counted while it is copied only.</summary>
+/// <summary>A table: copying, catchingUp or live. Chunks are those that it is, or was, copied in.</summary>
 internal sealed record TableReport(string Name, TableState State, long Rows, int ChunksDone, int Chunks);
 
 /// <summary>Since the process started; null when none runs or ran.</summary>

@@ -13,11 +13,10 @@ internal sealed class RelationResolver(Primary primary, TableCatalog catalog, Ty
 
     public Relation Resolve(RelationMessage message)
     {
-        if (!_known.TryGetValue(message.Oid, out var table) || !Describes(table, message))
-        {
-            table = primary.Block(connection => Resolve(connection, message)); // the stream's own thread; a table is met once
-            _known[message.Oid] = table;
-        }
+        // The stream's own thread; a table is announced once, and again when it or its place in the publication has changed.
+        var table = primary.Block(connection => Resolve(connection, message));
+        if (_known.TryGetValue(message.Oid, out var known) && Describes(known, message) && !table.IsPublishedAnewSince(known)) table = known;
+        _known[message.Oid] = table;
         return new Relation(table, catalog.CodecsOf(table));
     }
 

@@ -16,10 +16,13 @@ internal sealed class TableCatalog(TypeCatalog types)
             a.attname::text, a.atttypid, a.atttypmod, pg_catalog.format_type(a.atttypid, a.atttypmod),
             coalesce(pg_catalog.array_position(k.indkey::int2[], a.attnum), -1) AS key_position,
             coalesce(co.collprovider IN ('c', 'b') AND coalesce(co.collcollate, '') IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8')
-                OR co.collprovider = 'd' AND d.datcollate IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8'), false) AS bytewise
+                OR co.collprovider = 'd' AND d.datcollate IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8'), false) AS bytewise,
+            coalesce(pr.oid, pub.oid) AS entry
         FROM pg_catalog.pg_publication_tables AS p
+        JOIN pg_catalog.pg_publication AS pub ON pub.pubname = p.pubname
         JOIN pg_catalog.pg_namespace AS n ON n.nspname = p.schemaname
         JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = p.tablename
+        LEFT JOIN pg_catalog.pg_publication_rel AS pr ON pr.prpubid = pub.oid AND pr.prrelid = c.oid
         JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
             AND coalesce(pg_catalog.to_jsonb(p) -> 'attnames' ? a.attname::text, true)
             AND (a.attgenerated = '' OR pg_catalog.current_setting('server_version_num')::int >= 180000)
@@ -53,6 +56,27 @@ internal sealed class TableCatalog(TypeCatalog types)
         ORDER BY i.indrelid, ic.relname
         """;
 
+    // A table that is published by itself has an entry, made anew whenever it is added; one that a schema or FOR ALL TABLES brings shares the publication's.
+    private const string EntriesSql =
+        """
+        SELECT t.relid::oid, coalesce(pr.oid, pub.oid)
+        FROM pg_catalog.pg_publication AS pub
+        CROSS JOIN LATERAL pg_catalog.pg_get_publication_tables(pub.pubname::text) AS t
+        LEFT JOIN pg_catalog.pg_publication_rel AS pr ON pr.prpubid = pub.oid AND pr.prrelid = t.relid
+        WHERE pub.pubname = $1
+        """;
+
+    /// <summary>The publication's entry for each of its tables: what changes when one is added or left out.</summary>
+    public static async Task<IReadOnlyDictionary<TableId, uint>> LoadEntriesAsync(
+        NpgsqlConnection connection, string publication, CancellationToken cancellationToken)
+    {
+        await using var command = Primary.Command(connection, EntriesSql, publication);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var entries = new Dictionary<TableId, uint>();
+        while (await reader.ReadAsync(cancellationToken)) entries.Add(new TableId(reader.GetFieldValue<uint>(0)), reader.GetFieldValue<uint>(1));
+        return entries;
+    }
+
     /// <summary>The tables of a publication, or only one of them.</summary>
     public List<TableSchema> Load(NpgsqlConnection connection, string publication, uint? only)
     {
@@ -78,7 +102,7 @@ internal sealed class TableCatalog(TypeCatalog types)
         var columns = message.Columns.Select((c, i) => new Column(
             c.Name, c.TypeOid, c.TypeModifier, types.Find(c.TypeOid).Name, Array.IndexOf(flagged, i),
             known?.Columns.FirstOrDefault(k => k.Name == c.Name && k.TypeOid == c.TypeOid)?.OrdersAlike ?? false));
-        return Build(new Table(message.Oid, message.Schema, message.Name, message.Identity, [.. columns]), []);
+        return Build(new Table(message.Oid, message.Schema, message.Name, message.Identity, known?.Entry ?? 0, [.. columns]), []);
     }
 
     private TableSchema Build(Table table, IEnumerable<(string Name, short[] Options, string[] Columns)> indexes)
@@ -94,7 +118,7 @@ internal sealed class TableCatalog(TypeCatalog types)
             .Select(t => new EnumSchema(t.EnumCollation, t.EnumLabels)).ToImmutableArray();
         return new TableSchema(
             new TableId(table.Oid), table.Schema, table.Name, table.Identity, columns, [.. key],
-            [.. indexes.Select(i => IndexOf(i, columns)).OfType<IndexSchema>()], enums);
+            [.. indexes.Select(i => IndexOf(i, columns)).OfType<IndexSchema>()], enums, table.Entry);
     }
 
     private static IndexSchema? IndexOf((string Name, short[] Options, string[] Columns) index, ImmutableArray<ColumnSchema> columns)
@@ -123,7 +147,7 @@ internal sealed class TableCatalog(TypeCatalog types)
         {
             var oidRead = reader.GetFieldValue<uint>(0);
             if (tables.Count == 0 || tables[^1].Oid != oidRead)
-                tables.Add(new Table(oidRead, reader.GetString(1), reader.GetString(2), (ReplicaIdentity)reader.GetChar(3), []));
+                tables.Add(new Table(oidRead, reader.GetString(1), reader.GetString(2), (ReplicaIdentity)reader.GetChar(3), reader.GetFieldValue<uint>(10), []));
             tables[^1].Columns.Add(new Column(
                 reader.GetString(4), reader.GetFieldValue<uint>(5), reader.GetInt32(6), reader.GetString(7), reader.GetInt32(8), reader.GetBoolean(9)));
         }
@@ -141,7 +165,7 @@ internal sealed class TableCatalog(TypeCatalog types)
         return indexes.ToLookup(i => i.Table, i => (i.Name, i.Options, i.Columns));
     }
 
-    private sealed record Table(uint Oid, string Schema, string Name, ReplicaIdentity Identity, List<Column> Columns);
+    private sealed record Table(uint Oid, string Schema, string Name, ReplicaIdentity Identity, uint Entry, List<Column> Columns);
 
     private sealed record Column(string Name, uint TypeOid, int TypeModifier, string TypeName, int KeyPosition, bool IsBytewise);
 }

@@ -20,7 +20,8 @@ internal sealed class ChunkPlanner(TableCatalog catalog)
         {
             return await SampleAsync(connection, table, chunkBytes, cancellationToken);
         }
-        catch (PostgresException exception) when (exception.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn)
+        catch (PostgresException exception) when (exception.SqlState is PostgresErrorCodes.UndefinedTable
+            or PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.InvalidSchemaName)
         {
             return []; // renamed or altered meanwhile, and not locked here: whoever reads the first chunk finds out what it is now
         }

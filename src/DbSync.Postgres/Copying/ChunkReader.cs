@@ -23,7 +23,7 @@ internal sealed class ChunkReader(Primary primary, TableCatalog catalog, Primary
                 {
                     throw new ChunkNotReadyException($"{table} is locked by somebody else");
                 }
-                catch (PostgresException exception) when (exception.SqlState is PostgresErrorCodes.UndefinedTable)
+                catch (PostgresException exception) when (exception.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName)
                 {
                     throw new ChunkNotReadyException($"{table} has another name", Current(connection, table));
                 }

@@ -14,7 +14,7 @@ internal static class LockSql
     public static bool IsCollision(PostgresException failure) =>
         failure.SqlState is PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected;
 
-    /// <summary>The failure as DbSync names it; null leaves it as it is (a collision, which an execution strategy repeats).</summary>
+    /// <summary>The failure as DbSync names it; null leaves it as it is (a collision, which an execution strategy repeats, or a failure of the caller's own statement).</summary>
     public static DbSyncException? TryTranslate(Exception failure, LockResource resource) => failure switch
     {
         PostgresException { SqlState: Lost } => new RangeLockLostException(resource, failure),
@@ -27,6 +27,6 @@ internal static class LockSql
             SqlState: PostgresErrorCodes.UndefinedFunction or PostgresErrorCodes.InvalidSchemaName or PostgresErrorCodes.UndefinedTable,
         } => new DbSyncException(ErrorCodes.NotInitialised, "The primary doesn't have DbSync's lock functions.", "Run `dbsync init`.", failure),
         PostgresException postgres when IsCollision(postgres) => null,
-        _ => PrimaryErrors.TryTranslate(failure),
+        _ => PrimaryErrors.TryTranslate(failure) is { Code: not (ErrorCodes.StatementFailed or ErrorCodes.StatementRefused) } known ? known : null,
     };
 }

@@ -7,7 +7,7 @@ internal static class TableChecks
         """
         SELECT n.nspname::text, c.relname::text,
             pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT'),
-            pg_catalog.row_security_active(c.oid)
+            pg_catalog.row_security_active(c.oid), c.relkind = 'p'
         FROM pg_catalog.pg_publication_tables AS p
         JOIN pg_catalog.pg_namespace AS n ON n.nspname = p.schemaname
         JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = p.tablename
@@ -26,6 +26,8 @@ internal static class TableChecks
         if (plan.Refused.Count == 0) checks.Add(PreflightCheck.Ok(CheckCodes.TableIdentity, "tables", $"All {plan.Tables.Count} can be published."));
         var rights = await ReadRightsAsync(primary, publication, cancellationToken);
         checks.Add(Select(server, [.. rights.Where(r => !r.MayRead).Select(r => (r.Schema, r.Name))]));
+        var partitioned = rights.Where(r => r.IsPartitioned).Select(r => TableSchema.ReplicaNameOf(r.Schema, r.Name)).ToList();
+        if (partitioned.Count > 0) checks.Add(Partitions(partitioned));
         checks.Add(RowSecurity(server, [.. rights.Where(r => r.IsHidden).Select(r => TableSchema.ReplicaNameOf(r.Schema, r.Name))]));
         return checks;
     }
@@ -50,20 +52,26 @@ internal static class TableChecks
             "The initial copy and verify read the tables themselves.", string.Join(' ', grants));
     }
 
+    private static PreflightCheck Partitions(IReadOnlyList<string> tables) => PreflightCheck.Warn(
+        CheckCodes.Partitions, "partitions", $"Partitioned: {string.Join(", ", tables)}.",
+        "TRUNCATE of a single partition, and DETACH, DROP or ATTACH of one with rows in it, are not in the log: the replica would differ.",
+        "Empty a partition with DELETE before it goes; afterwards, 'dbsync explain DBS2121' says how to have the table copied again.");
+
     private static PreflightCheck RowSecurity(ServerFacts server, IReadOnlyList<string> hidden) => hidden.Count == 0
         ? PreflightCheck.Ok(CheckCodes.RowSecurity, "row-level security", "No policy hides rows from the role.")
         : PreflightCheck.Fail(
             CheckCodes.RowSecurity, "row-level security", $"Policies hide rows of {string.Join(", ", hidden)} from the role.",
             "The copy would lack those rows, so it refuses to read these tables.", $"ALTER ROLE {PgName.Quote(server.Role)} BYPASSRLS;");
 
-    private static Task<List<(string Schema, string Name, bool MayRead, bool IsHidden)>> ReadRightsAsync(
+    private static Task<List<(string Schema, string Name, bool MayRead, bool IsHidden, bool IsPartitioned)>> ReadRightsAsync(
         Primary primary, string publication, CancellationToken cancellationToken) => primary.UseAsync(
         async connection =>
         {
             await using var command = Primary.Command(connection, RightsSql, publication);
             await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-            var rights = new List<(string, string, bool, bool)>();
-            while (await reader.ReadAsync(cancellationToken)) rights.Add((reader.GetString(0), reader.GetString(1), reader.GetBoolean(2), reader.GetBoolean(3)));
+            var rights = new List<(string, string, bool, bool, bool)>();
+            while (await reader.ReadAsync(cancellationToken))
+                rights.Add((reader.GetString(0), reader.GetString(1), reader.GetBoolean(2), reader.GetBoolean(3), reader.GetBoolean(4)));
             return rights;
         },
         cancellationToken);

@@ -22,17 +22,36 @@ internal static class PrimaryErrors
         cause);
 
     /// <summary>An error that the server reported.</summary>
-    public static DbSyncException? Translate(string sqlState, string message, Exception? cause) => sqlState switch
+    public static DbSyncException Translate(string sqlState, string message, Exception? cause) => sqlState switch
     {
         "28P01" or "28000" => new(ErrorCodes.AuthenticationFailed, "The primary refused the login.", "Check user, password and pg_hba.conf.", cause),
         "3D000" => new(ErrorCodes.AuthenticationFailed, "The database does not exist on the primary.", "Check the database's name.", cause),
         "42501" => new(ErrorCodes.MissingPrivilege, $"A privilege is missing: {message}.", "Run 'dbsync doctor': it prints the GRANT.", cause),
-        "55006" => new(ErrorCodes.SlotInUse, $"The replication slot is in use: {message}.", "Stop the other process that follows this slot.", cause),
-        _ when sqlState.StartsWith("08", StringComparison.Ordinal) || sqlState.StartsWith("57P", StringComparison.Ordinal)
-            || sqlState.StartsWith("53", StringComparison.Ordinal) => new(
+        "55006" => SlotInUse(message, cause),
+        _ => sqlState switch
+        {
+            ['0', '8', ..] or ['5', '3', ..] or ['5', '7', 'P', ..] => new(
                 ErrorCodes.PrimaryUnreachable, $"The primary does not serve now ({sqlState}: {message}).", "DbSync keeps trying.", cause),
-        _ => null,
+            _ when Passes(sqlState) => new(
+                ErrorCodes.StatementFailed, $"The primary could not carry out a statement ({sqlState}: {message}).", "A running node tries again.", cause),
+            _ => new(ErrorCodes.StatementRefused, $"The primary refused a statement ({sqlState}: {message}).", null, cause),
+        },
     };
+
+    /// <summary>
+    /// Failures that the same statement may not meet again: rolled back (40), in a state that changes (25, 55), cancelled (57), the system's (58, XX).
+    /// Source: PostgreSQL manual, "PostgreSQL Error Codes".
+    /// </summary>
+    private static bool Passes(string sqlState) => sqlState is ['4', '0', ..] or ['2', '5', ..] or ['5', '5', ..] or ['5', '7', ..] or ['5', '8', ..] or ['X', 'X', ..];
+
+    public static DbSyncException PublicationMissing(string publication, Exception? cause = null) => new(
+        ErrorCodes.PublicationMissing,
+        $"The publication {publication} is not there, or is empty.",
+        "Run 'dbsync init'; when it was dropped under a node, with an empty data directory, since what was committed meanwhile is in no log.",
+        cause);
+
+    public static DbSyncException SlotInUse(string by, Exception? cause = null) => new(
+        ErrorCodes.SlotInUse, $"The replication slot is in use: {by}.", "Stop the other process that follows this slot.", cause);
 
     public static DbSyncException SlotMissing(Exception? cause = null) => new(
         ErrorCodes.SlotMissing,

@@ -29,24 +29,36 @@ internal sealed class Uninstall(Primary primary)
         // A slot without a row is of a setup that was killed, or of a schema dropped by hand.
         slots.RemoveAll(s => others.Any(o => o.Slot == s.Name)
             || replica is not null && !nodes.Any(n => n.Slot == s.Name) && !s.Name.StartsWith($"{ReplicaNames.Publication(replica)}_", StringComparison.Ordinal));
-        var publications = await NamesAsync(
-            "SELECT pubname::text FROM pg_catalog.pg_publication WHERE pubname LIKE 'dbsync\\_%' ORDER BY pubname", cancellationToken);
-        publications.RemoveAll(p => replica is not null && p != ReplicaNames.Publication(replica));
-        var hasSchema = await primary.ScalarAsync<bool>("SELECT pg_catalog.to_regnamespace('dbsync') IS NOT NULL", cancellationToken);
+        var owned = await OwnedAsync(cancellationToken);
+        var publications = owned.Where(o => o.IsPublication && (replica is null || o.Name == ReplicaNames.Publication(replica))).ToList();
+        var schema = owned.FirstOrDefault(o => !o.IsPublication);
+        var mayReplicate = await primary.ScalarAsync<bool>(
+            "SELECT rolreplication OR rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user", cancellationToken);
 
-        var statements = slots.Select(s => SetupSql.DropSlot(s.Name)).Concat(publications.Select(p => $"DROP PUBLICATION {PgName.Quote(p)};")).ToList();
-        if (hasSchema && others.Count == 0) statements.Add("DROP SCHEMA dbsync CASCADE;");
-        else if (hasSchema && nodes.Count > others.Count) statements.Add($"DELETE FROM dbsync.node WHERE replica = {PgName.Literal(replica!)};");
-        return new UninstallPlan([.. slots.Select(s => s.Name)], [.. slots.Where(s => s.Active).Select(s => s.Name)], publications, hasSchema && others.Count == 0, statements);
+        var steps = slots.Select(s => new UninstallStep(SetupSql.DropSlot(s.Name), mayReplicate ? null : "a role with REPLICATION"))
+            .Concat(publications.Select(p => new UninstallStep($"DROP PUBLICATION {PgName.Quote(p.Name)};", p.MissingRole)))
+            .ToList();
+        var dropsSchema = schema is not null && others.Count == 0;
+        if (dropsSchema) steps.Add(new UninstallStep("DROP SCHEMA dbsync CASCADE;", schema!.MissingRole));
+        else if (schema is not null && nodes.Count > others.Count) steps.Add(new UninstallStep($"DELETE FROM dbsync.node WHERE replica = {PgName.Literal(replica!)};", null));
+        return new UninstallPlan(
+            [.. slots.Select(s => s.Name)], [.. slots.Where(s => s.Active).Select(s => s.Name)], [.. publications.Select(p => p.Name)], dropsSchema, steps);
     }
 
-    /// <exception cref="DbSyncException">DBS3003 when a node is running.</exception>
+    /// <summary>Drops what this role may drop.</summary>
+    /// <exception cref="DbSyncException">DBS3003 when a node is running; DBS2006 when something is left that another role has to drop.</exception>
     public async Task RunAsync(UninstallPlan plan, CancellationToken cancellationToken)
     {
         if (plan.ActiveSlots.Count > 0)
             throw new DbSyncException(
                 ErrorCodes.SlotInUse, $"A node is running on {string.Join(", ", plan.ActiveSlots)}.", "Stop it, then run 'dbsync uninstall' again.");
-        foreach (var statement in plan.Statements) await primary.ExecuteAsync(statement, cancellationToken);
+        foreach (var step in plan.Steps.Where(s => s.MissingRole is null)) await primary.ExecuteAsync(step.Statement, cancellationToken);
+        var left = plan.Steps.Where(s => s.MissingRole is not null).ToList();
+        if (left.Count == 0) return;
+        throw new DbSyncException(
+            ErrorCodes.MissingPrivilege,
+            $"{plan.Steps.Count - left.Count} of {plan.Steps.Count} step(s) done; this role may not do the rest.",
+            $"Run 'dbsync uninstall' again as {string.Join(", then as ", left.Select(s => s.MissingRole!).Distinct(StringComparer.Ordinal))}: {string.Join(' ', left.Select(s => s.Statement))}");
     }
 
     private async Task<List<(string Replica, string Slot)>> NodesAsync(CancellationToken cancellationToken)
@@ -64,18 +76,39 @@ internal sealed class Uninstall(Primary primary)
             cancellationToken);
     }
 
-    private Task<List<string>> NamesAsync(string sql, CancellationToken cancellationToken) => primary.UseAsync(
+    /// <summary>DbSync's publications and its schema, each with the role that must drop it when this one may not.</summary>
+    private Task<List<Owned>> OwnedAsync(CancellationToken cancellationToken) => primary.UseAsync(
         async connection =>
         {
-            await using var command = Primary.Command(connection, sql);
+            await using var command = Primary.Command(
+                connection,
+                """
+                SELECT o.is_publication, o.name::text, CASE WHEN NOT pg_catalog.pg_has_role(o.owner, 'USAGE') THEN pg_catalog.pg_get_userbyid(o.owner)::text END
+                FROM (
+                    SELECT true, pubname, pubowner FROM pg_catalog.pg_publication WHERE pubname LIKE 'dbsync\_%'
+                    UNION ALL
+                    SELECT false, nspname, nspowner FROM pg_catalog.pg_namespace WHERE nspname = 'dbsync'
+                ) AS o (is_publication, name, owner)
+                ORDER BY o.name
+                """);
             await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-            var names = new List<string>();
-            while (await reader.ReadAsync(cancellationToken)) names.Add(reader.GetString(0));
-            return names;
+            var owned = new List<Owned>();
+            while (await reader.ReadAsync(cancellationToken)) owned.Add(new Owned(reader.GetBoolean(0), reader.GetString(1), reader.IsDBNull(2) ? null : reader.GetString(2)));
+            return owned;
         },
         cancellationToken);
+
+    private sealed record Owned(bool IsPublication, string Name, string? MissingRole);
 }
 
 /// <summary>What an uninstall drops.</summary>
 internal sealed record UninstallPlan(
-    IReadOnlyList<string> Slots, IReadOnlyList<string> ActiveSlots, IReadOnlyList<string> Publications, bool DropsSchema, IReadOnlyList<string> Statements);
+    IReadOnlyList<string> Slots, IReadOnlyList<string> ActiveSlots, IReadOnlyList<string> Publications, bool DropsSchema, IReadOnlyList<UninstallStep> Steps)
+{
+    public IReadOnlyList<string> Statements => [.. Steps.Select(s => s.Statement)];
+}
+
+/// <summary>One statement of an uninstall.</summary>
+/// <param name="Statement">The SQL.</param>
+/// <param name="MissingRole">Who may run it, when the connected role may not; else null.</param>
+internal sealed record UninstallStep(string Statement, string? MissingRole);

@@ -1,5 +1,3 @@
-using Npgsql;
-
 namespace DbSync.Postgres;
 
 /// <summary>
@@ -9,10 +7,12 @@ namespace DbSync.Postgres;
 /// <param name="drain">Reads the backlog.</param>
 /// <param name="open">Starts the walsender after a position; the server process given is this node's own and no stranger to the slot.</param>
 /// <param name="decoder">Makes a decoder of <c>pgoutput</c>.</param>
+/// <param name="pieceRead">Told after each piece.</param>
 /// <param name="failed">Told when the drain could not go on.</param>
 /// <param name="time">The clock.</param>
 internal sealed class BacklogStream(
-    SlotDrain drain, Func<Lsn, int, ReplicationStream> open, Func<PartPool, PgOutputDecoder> decoder, Action failed, TimeProvider time) : IChangeStream
+    SlotDrain drain, Func<Lsn, int, ReplicationStream> open, Func<PartPool, PgOutputDecoder> decoder, Action pieceRead, Action failed,
+    TimeProvider time) : IChangeStream
 {
     private readonly Lock _gate = new();
     private readonly Queue<TransactionPart> _ready = new();
@@ -31,24 +31,23 @@ internal sealed class BacklogStream(
 
     public IEnumerable<TransactionPart> Read(PartPool pool, CancellationToken cancellationToken)
     {
-        var confirmed = 0UL;
         while (!cancellationToken.IsCancellationRequested && Guarded(drain.NextEnd, cancellationToken) is { } end)
         {
             using var piece = Guarded(() => drain.Read(end), cancellationToken);
             var decode = decoder(pool);
             var rows = new BinaryCopy(1, fields => Decode(decode, SlotDrain.MessageOf(fields)));
-            while (Guarded(() => TryFill(piece, rows), cancellationToken))
+            while (!cancellationToken.IsCancellationRequested && Guarded(() => TryFill(piece, rows), cancellationToken))
                 while (_ready.TryDequeue(out var part))
                     yield return part;
+            if (cancellationToken.IsCancellationRequested) yield break;
             if (drain.Position < end)
             {
                 drain.Passed(end); // what was committed up to there is whole, though nothing of it was published
                 yield return pool.RentPosition(end, time.GetTimestamp());
             }
-            var durable = Volatile.Read(ref _durable);
-            if (durable <= confirmed) continue;
-            confirmed = durable;
-            Guarded(() => Acknowledged(durable), cancellationToken);
+            pieceRead();
+            Failpoint.Hit(Failpoint.AfterBacklogPiece);
+            Guarded(Acknowledged, cancellationToken);
         }
         if (cancellationToken.IsCancellationRequested) yield break;
         foreach (var part in GoLive().Read(pool, cancellationToken)) yield return part;
@@ -63,6 +62,27 @@ internal sealed class BacklogStream(
             Volatile.Write(ref _durable, durable.Value);
         }
         live?.Acknowledge(durable);
+    }
+
+    public void Close()
+    {
+        ReplicationStream? live;
+        lock (_gate) live = _live;
+        if (live is not null)
+        {
+            live.Close();
+            return;
+        }
+        Dispose();
+        try
+        {
+            Acknowledged();
+        }
+        catch (DbSyncException)
+        {
+            // The next life hears of a position that is older.
+        }
+        drain.Dispose();
     }
 
     public void RequestPosition()
@@ -102,19 +122,21 @@ internal sealed class BacklogStream(
         return true;
     }
 
-    private bool Acknowledged(ulong durable)
+    private bool Acknowledged()
     {
-        drain.Acknowledge(new Lsn(durable));
+        drain.Acknowledge(new Lsn(Volatile.Read(ref _durable)));
         return true;
     }
 
     /// <summary>Starts the walsender while the drain's lock still keeps others away.</summary>
     private ReplicationStream GoLive()
     {
+        Failpoint.Hit(Failpoint.BeforeStream);
         var live = open(drain.Position, drain.ServerProcess);
         bool asked, disposed;
         ulong durable;
         lock (_gate) (_live, asked, disposed, durable) = (live, _asked, _disposed, _durable);
+        Failpoint.Hit(Failpoint.AfterStream);
         drain.Dispose();
         if (durable > 0) live.Acknowledge(new Lsn(durable));
         if (asked) live.RequestPosition();
@@ -137,10 +159,8 @@ internal sealed class BacklogStream(
         {
             failed();
             drain.Dispose();
-            if (PrimaryErrors.TryTranslate(exception) is { } translated) throw translated;
-            if (exception is PostgresException refused)
-                throw new DbSyncException(
-                    ErrorCodes.PrimaryUnreachable, $"The primary could not read the backlog ({refused.SqlState}: {refused.MessageText}).", "DbSync goes on by streaming.", refused);
+            if (PrimaryErrors.TryTranslate(exception) is { } translated)
+                throw translated.Code == ErrorCodes.StatementRefused ? PrimaryErrors.Unreachable(exception) : translated; // the walsender goes on
             throw;
         }
     }

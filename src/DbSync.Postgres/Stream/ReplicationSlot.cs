@@ -49,9 +49,14 @@ internal sealed class ReplicationSlot(Primary primary, string name)
     }
 
     /// <summary>Checks that the slot still holds everything after <paramref name="position"/>.</summary>
+    /// <param name="position">What the shards hold.</param>
+    /// <param name="isOurs">Whether it is this process that follows the slot.</param>
+    /// <param name="cancellationToken">Ends the look.</param>
+    /// <param name="own">The server process of this node's own drain, if there is one.</param>
     /// <returns>The slot.</returns>
-    /// <exception cref="DbSyncException">DBS3002 no slot, DBS3003 in use, DBS3004 confirmed beyond the position, DBS3005 its log is gone.</exception>
-    public async Task<SlotState> CheckAsync(Lsn position, CancellationToken cancellationToken, int own = 0)
+    /// <exception cref="DbSyncException">DBS3002 no slot, DBS3003 somebody else is moving it, DBS3004 confirmed beyond the position, DBS3005 its
+    /// log is gone.</exception>
+    public async Task<SlotState> CheckAsync(Lsn position, bool isOurs, CancellationToken cancellationToken, int own = 0)
     {
         var slot = await ReadAsync(cancellationToken, own) ?? throw PrimaryErrors.SlotMissing();
         if (slot.WalStatus is "lost")
@@ -59,14 +64,13 @@ internal sealed class ReplicationSlot(Primary primary, string name)
                 ErrorCodes.SlotLost,
                 "The primary has given up the slot and removed log that this replica still needs.",
                 "Run 'dbsync init' in an empty data directory to copy anew; raise max_slot_wal_keep_size to allow longer absences.");
+        if (slot.IsDrained) throw PrimaryErrors.SlotInUse("another process reads its backlog");
+        if (slot.Confirmed > position && slot.Active && !isOurs) throw PrimaryErrors.SlotInUse($"server process {slot.ActivePid} serves it to somebody else");
         if (slot.Confirmed > position)
             throw new DbSyncException(
                 ErrorCodes.SlotAhead,
                 $"The slot was confirmed up to {slot.Confirmed}, and this replica stands at {position}: what lies between can't be had any more.",
                 "Another process followed the slot, or an older copy of the data came back. Run 'dbsync init' in an empty data directory.");
-        if (slot.IsDrained)
-            throw new DbSyncException(
-                ErrorCodes.SlotInUse, "Another process reads the replication slot's backlog.", "Stop the other process that follows this slot.");
         return slot;
     }
 

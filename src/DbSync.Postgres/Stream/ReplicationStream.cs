@@ -58,6 +58,22 @@ internal sealed class ReplicationStream : IChangeStream
         Send(requestReply: false);
     }
 
+    public void Close()
+    {
+        try
+        {
+            _wire.SendDone();
+            while (_wire.Receive(out _) != 0) // what the server had sent before it read that
+            {
+            }
+        }
+        catch (Exception exception) when (PrimaryErrors.TryTranslate(exception) is not null || exception is DbSyncException)
+        {
+            // Gone already: the next life hears of a position that is older.
+        }
+        Dispose();
+    }
+
     public void RequestPosition() => Send(requestReply: true);
 
     public void Dispose()
@@ -72,7 +88,7 @@ internal sealed class ReplicationStream : IChangeStream
         {
             // TLS could not say goodbye on a connection that is gone already.
         }
-        _ = Task.Run(Close);
+        _ = Task.Run(CloseConnection);
     }
 
     /// <summary>Receives and decodes one message; false at the end of the stream.</summary>
@@ -142,7 +158,7 @@ internal sealed class ReplicationStream : IChangeStream
         }
     }
 
-    private void Close()
+    private void CloseConnection()
     {
         try
         {

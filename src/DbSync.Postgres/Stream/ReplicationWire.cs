@@ -106,4 +106,14 @@ internal sealed class ReplicationWire(Stream stream, TimeProvider time)
             stream.Flush();
         }
     }
+
+    /// <summary>Ends the copy: the server answers it after all that was sent before.</summary>
+    public void SendDone()
+    {
+        lock (_sending)
+        {
+            stream.Write([(byte)'c', 0, 0, 0, 4]);
+            stream.Flush();
+        }
+    }
 }

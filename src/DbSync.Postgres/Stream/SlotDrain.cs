@@ -21,9 +21,11 @@ internal sealed class SlotDrain : IDisposable
     private const string Scratch = "pg_catalog.concat('dbsync_drain_', pg_catalog.pg_backend_pid())";
 
     private readonly NpgsqlConnection _connection;
+    private readonly Primary _primary;
     private readonly PrimaryOptions _options;
+    private Lsn _confirmed;
 
-    private SlotDrain(NpgsqlConnection connection, PrimaryOptions options) => (_connection, _options) = (connection, options);
+    private SlotDrain(Primary primary, PrimaryOptions options) => (_primary, _options, _connection) = (primary, options, primary.OpenBlocking());
 
     /// <summary>The server process that reads.</summary>
     public int ServerProcess => _connection.ProcessID;
@@ -39,14 +41,14 @@ internal sealed class SlotDrain : IDisposable
     /// <exception cref="PostgresException">The server can't do this: the walsender has to.</exception>
     public static SlotDrain Start(Primary primary, PrimaryOptions options, Lsn position)
     {
-        var drain = new SlotDrain(primary.OpenBlocking(), options);
+        var drain = new SlotDrain(primary, options);
         try
         {
             drain.Execute("SET statement_timeout = 0; SET lock_timeout = 0; SET idle_session_timeout = 0; SET client_connection_check_interval = '2s'");
             if (!(bool)drain.Scalar(
                 "SELECT pg_catalog.pg_try_advisory_lock($1, pg_catalog.hashtext(slot_name::text)) AND NOT active FROM pg_catalog.pg_replication_slots WHERE slot_name = $2",
                 LockClass, options.Slot)!)
-                throw new DbSyncException(ErrorCodes.SlotInUse, "Another process follows the replication slot.", "Stop the other process that follows this slot.");
+                throw PrimaryErrors.SlotInUse("another process follows it");
             drain.Execute($"SELECT pg_catalog.pg_copy_logical_replication_slot($1, {Scratch}::name, true)", options.Slot);
             drain.Position = Lsn.Max(position, Lsn.Parse((string)drain.Scalar(
                 $"SELECT confirmed_flush_lsn::text FROM pg_catalog.pg_replication_slots WHERE slot_name = {Scratch}")!));
@@ -83,13 +85,23 @@ internal sealed class SlotDrain : IDisposable
     /// <summary>Everything up to <paramref name="position"/> has been handed out.</summary>
     public void Passed(Lsn position) => Position = Lsn.Max(Position, position);
 
-    /// <summary>Confirms a durable position of the slot itself.</summary>
-    public void Acknowledge(Lsn durable) => Execute(
-        """
-        SELECT pg_catalog.pg_replication_slot_advance(slot_name, $2::text::pg_lsn) FROM pg_catalog.pg_replication_slots
-        WHERE slot_name = $1 AND NOT active AND confirmed_flush_lsn < $2::text::pg_lsn
-        """,
-        _options.Slot, durable.ToString());
+    /// <summary>Confirms a durable position of the slot itself, from any thread.</summary>
+    public void Acknowledge(Lsn durable)
+    {
+        if (durable <= _confirmed) return;
+        _primary.Block(connection =>
+        {
+            using var command = Primary.Command(
+                connection,
+                """
+                SELECT pg_catalog.pg_replication_slot_advance(slot_name, $2::text::pg_lsn) FROM pg_catalog.pg_replication_slots
+                WHERE slot_name = $1 AND NOT active AND confirmed_flush_lsn < $2::text::pg_lsn
+                """,
+                _options.Slot, durable.ToString());
+            return command.ExecuteNonQuery();
+        });
+        _confirmed = durable;
+    }
 
     /// <summary>The field of a row that holds one message.</summary>
     public static ReadOnlySpan<byte> MessageOf(ReadOnlySpan<byte> fields) => fields.Slice(4, BinaryPrimitives.ReadInt32BigEndian(fields));

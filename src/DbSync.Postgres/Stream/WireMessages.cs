@@ -61,7 +61,7 @@ internal sealed class WireMessages(Stream stream)
             if (field == 'C') state = value;
             if (field == 'M') message = value;
         }
-        return PrimaryErrors.Translate(state, message, null) ?? new DbSyncException(
+        return PrimaryErrors.Translate(state, message, null) is { Code: not ErrorCodes.StatementRefused } known ? known : new DbSyncException(
             ErrorCodes.PrimaryUnreachable, $"The primary ended the stream ({state}: {message}).", "DbSync keeps trying.");
     }
 

@@ -33,11 +33,11 @@ internal sealed class ShardMetadata(SqliteDatabase database) : IDisposable
     public List<TableRecord> LoadTables()
     {
         var tables = new List<TableRecord>();
-        var rows = Prepared("SELECT schema, state, planned, readable_from FROM \"dbsync.table\" ORDER BY oid");
+        var rows = Prepared("SELECT schema, state, planned, readable_from, chunks FROM \"dbsync.table\" ORDER BY oid");
         while (rows.Step())
         {
             var schema = JsonSerializer.Deserialize<TableSchema>(rows.Bytes(0))!;
-            tables.Add(new TableRecord(schema, (TableState)rows.Integer(1), rows.Integer(2) != 0, new Lsn((ulong)rows.Integer(3))));
+            tables.Add(new TableRecord(schema, (TableState)rows.Integer(1), rows.Integer(2) != 0, new Lsn((ulong)rows.Integer(3)), (int)rows.Integer(4)));
         }
         return tables;
     }
@@ -53,11 +53,12 @@ internal sealed class ShardMetadata(SqliteDatabase database) : IDisposable
             .Run();
 
     public void Update(TableRecord record) =>
-        Prepared("UPDATE \"dbsync.table\" SET state = ?, planned = ?, readable_from = ? WHERE oid = ?")
+        Prepared("UPDATE \"dbsync.table\" SET state = ?, planned = ?, readable_from = ?, chunks = ? WHERE oid = ?")
             .Bind(1, (long)record.State)
             .Bind(2, record.Planned ? 1 : 0)
             .Bind(3, (long)record.ReadableFrom.Value)
-            .Bind(4, record.Schema.Id.Oid)
+            .Bind(4, record.ChunksCopied)
+            .Bind(5, record.Schema.Id.Oid)
             .Run();
 
     public void AddRows(TableId table, long delta) =>

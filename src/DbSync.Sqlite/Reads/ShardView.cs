@@ -51,7 +51,7 @@ internal sealed class ShardView : IDisposable
         if (!HasMetadata) return tables;
         using var rows = _database.Prepare(
             """
-            SELECT t.name, t.state, t.rows, count(c.number), count(c.snapshot)
+            SELECT t.name, t.state, t.rows, count(c.number) + t.chunks, count(c.snapshot) + t.chunks
             FROM "dbsync.table" AS t LEFT JOIN "dbsync.chunk" AS c ON c.table_oid = t.oid
             WHERE t.name NOT LIKE 'dbsync.%' GROUP BY t.oid ORDER BY t.name
             """);

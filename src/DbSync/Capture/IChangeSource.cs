@@ -4,8 +4,12 @@ namespace DbSync;
 internal interface IChangeSource : IAsyncDisposable
 {
     /// <summary>The tables that the publication holds now, DbSync's own among them.</summary>
-    /// <exception cref="DbSyncException">DBS2001 when the primary can't be reached.</exception>
+    /// <exception cref="DbSyncException">DBS2001 when the primary can't be reached, DBS2013 when the publication is missing.</exception>
     Task<IReadOnlyList<TableSchema>> DescribeAsync(CancellationToken cancellationToken);
+
+    /// <summary>The publication's entry for each of its tables (<see cref="TableSchema.Entry"/>); cheap enough to be asked every second.</summary>
+    /// <exception cref="DbSyncException">DBS2001 when the primary can't be reached, DBS2013 when the publication is missing.</exception>
+    Task<IReadOnlyDictionary<TableId, uint>> ReadEntriesAsync(CancellationToken cancellationToken);
 
     /// <summary>Opens the stream of whole transactions that end after <paramref name="position"/>, in commit order.</summary>
     /// <param name="position">The smallest position of the node's shards; nothing at or before it is acknowledged beyond it.</param>
@@ -27,6 +31,11 @@ internal interface IChangeStream : IDisposable
 
     /// <summary>Confirms a position to the primary, which may then drop its log up to there. Never goes back.</summary>
     void Acknowledge(Lsn durable);
+
+    /// <summary>
+    /// Ends the stream in order, once nobody reads it any more: returns when the primary has heard what was acknowledged last, or is not there.
+    /// </summary>
+    void Close();
 
     /// <summary>Asks the primary to say where it is now; the answer comes as a part without changes.</summary>
     void RequestPosition();

@@ -15,10 +15,16 @@ internal sealed partial class CopyCoordinator(
     Action requestPosition,
     CopyOptions options,
     TimeProvider time,
-    ILogger<CopyCoordinator> logger)
+    ILogger<CopyCoordinator> logger) : IDisposable
 {
+    private readonly CopyRetries _retries = new(options, time);
+    private volatile string? _waiting;
+
     /// <summary>What the copy waits for, for people; null when it doesn't.</summary>
-    public string? Waiting { get; private set; }
+    public string? Waiting => _retries.Failure?.Message ?? _waiting;
+
+    /// <summary>Why a table can't be copied now; null when none is in this way.</summary>
+    public DbSyncException? Failure => _retries.Failure;
 
     public long RowsCopied => Interlocked.Read(ref _rowsCopied);
 
@@ -32,25 +38,25 @@ internal sealed partial class CopyCoordinator(
     /// <summary>Copies whatever is missing, for as long as the node runs: tables may be started over at any time.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        var horizon = 0UL;
         while (!cancellationToken.IsCancellationRequested)
         {
             try
             {
-                var tables = await MissingAsync(cancellationToken);
-                if (tables.Count > 0)
+                var missing = await MissingAsync(cancellationToken);
+                _retries.KeepOnly(missing);
+                var due = missing.FindAll(t => _retries.IsDue(t.Id));
+                if (due.Count > 0)
                 {
                     // Whatever ran until now must have ended before a snapshot counts: it may be in the log already and not be visible yet.
-                    horizon = await source.NextTransactionAsync(cancellationToken);
-                    foreach (var table in tables) await CopyAsync(table, horizon, cancellationToken);
-                    Waiting = null;
+                    var horizon = await source.NextTransactionAsync(cancellationToken);
+                    foreach (var table in due) await TryCopyAsync(table, horizon, cancellationToken);
+                    _waiting = null;
                     continue;
                 }
             }
-            catch (DbSyncException exception) when (exception.Code == ErrorCodes.PrimaryUnreachable)
+            catch (DbSyncException exception) when (ErrorCodes.IsPassing(exception.Code))
             {
-                Waiting = "the primary can't be reached";
-                LogRetry(exception.Code);
+                _waiting = exception.Message;
             }
             catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
             {
@@ -60,6 +66,8 @@ internal sealed partial class CopyCoordinator(
             await Task.Delay(options.RetryDelay, time, cancellationToken);
         }
     }
+
+    public void Dispose() => _reading.Dispose();
 
     /// <summary>The tables that some shard still lacks, by the shape that its file has now.</summary>
     private async Task<List<TableSchema>> MissingAsync(CancellationToken cancellationToken)
@@ -73,6 +81,20 @@ internal sealed partial class CopyCoordinator(
         }
         cancellationToken.ThrowIfCancellationRequested();
         return [.. missing.Values];
+    }
+
+    /// <summary>Copies a table; one that the primary refuses to give is tried again later, and keeps no other waiting.</summary>
+    private async Task TryCopyAsync(TableSchema table, ulong horizon, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await CopyAsync(table, horizon, cancellationToken);
+            _retries.Succeeded(table.Id);
+        }
+        catch (DbSyncException exception) when (ErrorCodes.IsOfPrimary(exception.Code))
+        {
+            if (_retries.Failed(table.Id, exception)) LogRetry(table.ReplicaName, exception.Message);
+        }
     }
 
     private async Task CopyAsync(TableSchema table, ulong horizon, CancellationToken cancellationToken)
@@ -137,7 +159,7 @@ internal sealed partial class CopyCoordinator(
             if (current is null) return null;
             foreach (var chunk in current.Where(c => c.Snapshot is null)) missing[chunk.Number] = chunk;
         }
-        LogPlanned(table.ReplicaName, plan.Count, missing.Count);
+        if (!table.IsControl) LogPlanned(table.ReplicaName, missing.Count, plan.Count);
         return [.. missing.Values];
     }
 
@@ -162,12 +184,12 @@ internal sealed partial class CopyCoordinator(
             Interlocked.Add(ref _rowsCopied, rows.Count);
             rows.Clear();
             _spare.Add(rows); // only now: after a failure a shard may still be reading it
-            Waiting = null;
+            _waiting = null;
             return true;
         }
         catch (ChunkNotReadyException notReady)
         {
-            Waiting = notReady.Message;
+            _waiting = notReady.Message;
             LogNotReady(table.ReplicaName, chunk.Number, notReady.Message);
             if (notReady is { ChangedTo: null, IsGone: false }) return false;
             foreach (var shard in shards)
@@ -301,7 +323,7 @@ internal sealed partial class CopyCoordinator(
             Failpoint.Hit(Failpoint.AfterCopyFence);
         }
         requestPosition(); // on a quiet primary nothing else would soon say that the fence is passed
-        LogCopied(table.ReplicaName, fence);
+        if (!table.IsControl) LogCopied(table.ReplicaName, fence);
     }
 
     private static void Abandon(ShardWorker shard, TableCopy? holder, int chunk)
@@ -313,8 +335,8 @@ internal sealed partial class CopyCoordinator(
     /// <summary>The table was started over while one of its chunks was being read.</summary>
     private sealed class TableRestartedException : Exception;
 
-    [LoggerMessage(5101, LogLevel.Information, "Copying {Table}: {Chunks} chunks, {Missing} to read")]
-    private partial void LogPlanned(string table, int chunks, int missing);
+    [LoggerMessage(5101, LogLevel.Information, "Copying {Table}: {Missing} of {Chunks} chunk(s) to read")]
+    private partial void LogPlanned(string table, int missing, int chunks);
 
     [LoggerMessage(5102, LogLevel.Information, "Copied {Table}; readable from position {Fence}")]
     private partial void LogCopied(string table, Lsn fence);
@@ -322,6 +344,6 @@ internal sealed partial class CopyCoordinator(
     [LoggerMessage(5103, LogLevel.Debug, "Chunk {Chunk} of {Table} is not ready: {Reason}")]
     private partial void LogNotReady(string table, int chunk, string reason);
 
-    [LoggerMessage(5104, LogLevel.Warning, "The copy pauses: {Code}")]
-    private partial void LogRetry(string code);
+    [LoggerMessage(5104, LogLevel.Warning, "The copy of {Table} pauses: {Reason}")]
+    private partial void LogRetry(string table, string reason);
 }

@@ -14,4 +14,7 @@ internal sealed record CopyOptions
 
     /// <summary>How long to wait before a chunk that was not ready, or a lost connection, is tried again.</summary>
     public TimeSpan RetryDelay { get; init; } = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>The longest wait before a table that the primary refuses to give is tried again; the wait doubles each time.</summary>
+    public TimeSpan RetryDelayMax { get; init; } = TimeSpan.FromSeconds(10);
 }

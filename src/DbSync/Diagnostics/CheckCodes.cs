@@ -23,4 +23,5 @@ internal static class CheckCodes
     public const string DataDirectory = "DBS2118";
     public const string Transport = "DBS2119";
     public const string Reachable = "DBS2120";
+    public const string Partitions = "DBS2121";
 }

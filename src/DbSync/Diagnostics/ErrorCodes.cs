@@ -6,12 +6,19 @@ namespace DbSync;
 /// </summary>
 internal static class ErrorCodes
 {
+    /// <summary>What passes by itself: a primary that can't be reached, or that could not serve one statement. A running node tries again.</summary>
+    public static bool IsPassing(string code) => code is PrimaryUnreachable or StatementFailed;
+
+    /// <summary>What concerns the primary: its state, its settings, or what it allows.</summary>
+    public static bool IsOfPrimary(string code) => code.StartsWith("DBS2", StringComparison.Ordinal);
+
     public const string InvalidOption = "DBS1001";
     public const string NotInitialised = "DBS1002";
     public const string DataDirectoryInUse = "DBS1003";
     public const string IdentityMismatch = "DBS1004";
     public const string ReadOnlyQuery = "DBS1005";
     public const string UnknownTopic = "DBS1006";
+    public const string Unexpected = "DBS1007";
 
     public const string PrimaryUnreachable = "DBS2001";
     public const string PreflightFailed = "DBS2002";
@@ -23,6 +30,9 @@ internal static class ErrorCodes
     public const string AuthenticationFailed = "DBS2008";
     public const string TableNotPublishable = "DBS2009";
     public const string NodeExists = "DBS2010";
+    public const string StatementFailed = "DBS2011";
+    public const string StatementRefused = "DBS2012";
+    public const string PublicationMissing = "DBS2013";
 
     public const string MalformedStream = "DBS3001";
     public const string SlotMissing = "DBS3002";

@@ -27,6 +27,9 @@ internal static class Failpoint
     public const string AfterChunkCommit = "after-chunk-commit";
     public const string AfterCopyFence = "after-copy-fence";
     public const string AfterTableLive = "after-table-live";
+    public const string AfterBacklogPiece = "after-backlog-piece";
+    public const string BeforeStream = "before-stream";
+    public const string AfterStream = "after-stream";
 
     /// <summary>Every failpoint with what has and has not happened when the process dies there.</summary>
     public static readonly IReadOnlyList<(string Name, string Meaning)> All =
@@ -47,6 +50,9 @@ internal static class Failpoint
         (AfterChunkCommit, "a chunk's rows and its snapshot are committed"),
         (AfterCopyFence, "all chunks of a table are copied and the position from which it can be read is recorded"),
         (AfterTableLive, "a copied table has just become readable"),
+        (AfterBacklogPiece, "a piece of a backlog was read through SQL, the slot is not advanced"),
+        (BeforeStream, "a backlog was read through SQL, the stream that follows it is not open"),
+        (AfterStream, "the stream that follows a backlog is open, nothing came through it yet"),
     ];
 
     private static readonly string? ArmedName;

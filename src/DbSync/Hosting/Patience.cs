@@ -1,10 +1,10 @@
 namespace DbSync;
 
-/// <summary>Waits for a primary that can't be reached yet.</summary>
+/// <summary>Waits for a primary that can't be reached, or does not serve, yet.</summary>
 internal static class Patience
 {
-    /// <summary>Tries again for as long as the primary can't be reached, with growing waits; other failures pass.</summary>
-    public static async Task<T> UntilReachableAsync<T>(
+    /// <summary>Tries again for as long as the failure is one that passes, with growing waits; other failures pass.</summary>
+    public static async Task<T> UntilServedAsync<T>(
         Func<Task<T>> action, TimeSpan delay, TimeSpan delayMax, TimeProvider time, Action<string> waiting, CancellationToken cancellationToken)
     {
         while (true)
@@ -13,7 +13,7 @@ internal static class Patience
             {
                 return await action();
             }
-            catch (DbSyncException exception) when (exception.Code == ErrorCodes.PrimaryUnreachable)
+            catch (DbSyncException exception) when (ErrorCodes.IsPassing(exception.Code))
             {
                 waiting(exception.Message);
             }

@@ -22,9 +22,11 @@ internal sealed partial class SyncNode : IAsyncDisposable
     private readonly SyncPipeline _pipeline;
     private readonly CopyCoordinator _copy;
     private readonly VerificationHost _verifications;
+    private readonly PublicationWatch _publication;
     private readonly PositionHold _hold = new();
     private readonly DelayMeter _delays;
     private readonly LagProbe _lag;
+    private DbSyncException? _failure;
 
     public SyncNode(
         DataDirectory directory, NodeFile identity, IChangeSource source, ICopySource copySource, IReplicaStore store, IControlPlane control,
@@ -45,6 +47,8 @@ internal sealed partial class SyncNode : IAsyncDisposable
             loggers.CreateLogger<SyncPipeline>());
         _copy = new CopyCoordinator(
             copySource, _shards, placement, _pipeline.RequestPosition, options.Copy, time, loggers.CreateLogger<CopyCoordinator>());
+        _publication = new PublicationWatch(
+            source, copySource, _shards, Positions, options.HeartbeatInterval, time, loggers.CreateLogger<PublicationWatch>());
         foreach (var shard in _shards)
         {
             shard.Committed = OnCommitted;
@@ -65,15 +69,33 @@ internal sealed partial class SyncNode : IAsyncDisposable
         try
         {
             await AlignTablesAsync(cancellationToken);
+            foreach (var shard in _shards) shard.Start();
+            await RunStartedAsync(cancellationToken);
+            LogStopped(_pipeline.Applied);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            return; // told to stop before anything began
+            // Told to stop before anything began.
         }
-        foreach (var shard in _shards) shard.Start();
+        catch (DbSyncException exception)
+        {
+            _failure = exception;
+            throw;
+        }
+        finally
+        {
+            Status().Save(_directory.Path);
+        }
+    }
+
+    private async Task RunStartedAsync(CancellationToken cancellationToken)
+    {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var pipeline = _pipeline.RunAsync(stop.Token);
-        Task[] helpers = [_copy.RunAsync(stop.Token), BeatAsync(stop.Token), WriteStatusAsync(stop.Token), _verifications.RunAsync(stop.Token)];
+        Task[] helpers =
+        [
+            _copy.RunAsync(stop.Token), BeatAsync(stop.Token), WriteStatusAsync(stop.Token), _verifications.RunAsync(stop.Token), _publication.RunAsync(stop.Token),
+        ];
         try
         {
             var first = await Task.WhenAny([pipeline, .. helpers]);
@@ -83,11 +105,9 @@ internal sealed partial class SyncNode : IAsyncDisposable
         finally
         {
             await stop.CancelAsync();
-            foreach (var task in helpers.Append(pipeline).Concat(_shards.Select(s => s.StopAsync())).ToArray())
-                await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // the first failure is on its way up; these only end
-            Status().Save(_directory.Path);
+            foreach (var task in helpers.Append(pipeline)) await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // the first failure is on its way up
+            await Task.WhenAll(_shards.Select(s => s.StopAsync())).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
-        LogStopped(_pipeline.Applied);
     }
 
     /// <summary>What the process knows of itself now.</summary>
@@ -97,10 +117,10 @@ internal sealed partial class SyncNode : IAsyncDisposable
     {
         ProcessId = Environment.ProcessId,
         UpdatedAt = _time.GetUtcNow(),
-        Pipeline = _pipeline.State,
+        Pipeline = _failure is null ? _pipeline.State : PipelineState.Failed,
         Copying = _shards.Any(s => s.IsCopying),
-        Waiting = _copy.Waiting ?? _pipeline.LastError?.Message,
-        ErrorCode = _pipeline.LastError?.Code,
+        Waiting = (_failure ?? _pipeline.LastError)?.Message ?? _copy.Waiting,
+        ErrorCode = (_failure ?? _pipeline.LastError ?? _copy.Failure)?.Code,
         AppliedLsn = applied.ToString(),
         DurableLsn = _shards.Min(s => s.Durable).ToString(),
         AcknowledgedLsn = _acknowledge.Acknowledged.ToString(),
@@ -120,14 +140,15 @@ internal sealed partial class SyncNode : IAsyncDisposable
         _store.Dispose();
         _hold.Dispose();
         _verifications.Dispose();
+        _copy.Dispose();
         await _source.DisposeAsync();
     }
 
     /// <summary>Creates the replica tables that are published and not here, and drops those that are no longer published.</summary>
     private async Task AlignTablesAsync(CancellationToken cancellationToken)
     {
-        var published = await UntilReachableAsync(() => _source.DescribeAsync(cancellationToken), cancellationToken);
-        var newest = await UntilReachableAsync(() => _copySource.NextTransactionAsync(cancellationToken), cancellationToken);
+        var published = await UntilServedAsync(() => _source.DescribeAsync(cancellationToken), cancellationToken);
+        var newest = await UntilServedAsync(() => _copySource.NextTransactionAsync(cancellationToken), cancellationToken);
         foreach (var shard in _shards)
         {
             shard.Applier.XidReference = newest; // the worker does not run yet
@@ -135,7 +156,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
         }
     }
 
-    private Task<T> UntilReachableAsync<T>(Func<Task<T>> action, CancellationToken cancellationToken) => Patience.UntilReachableAsync(
+    private Task<T> UntilServedAsync<T>(Func<Task<T>> action, CancellationToken cancellationToken) => Patience.UntilServedAsync(
         action, _options.Pipeline.ReconnectDelay, _options.Pipeline.ReconnectDelayMax, _time, LogWaiting, cancellationToken);
 
     private void OnCommitted(ShardWorker shard)
@@ -159,9 +180,9 @@ internal sealed partial class SyncNode : IAsyncDisposable
                 _lag.Sent(beat.Position, sentAt);
                 _lag.Visible(_pipeline.Applied);
             }
-            catch (DbSyncException exception) when (exception.Code == ErrorCodes.PrimaryUnreachable)
+            catch (DbSyncException exception) when (ErrorCodes.IsPassing(exception.Code))
             {
-                // The pipeline reports it; the lag grows by itself.
+                // Where it matters, the pipeline reports it; the lag grows by itself.
             }
             await Task.Delay(_options.HeartbeatInterval, _time, cancellationToken);
         }

@@ -29,6 +29,7 @@ internal sealed record EnumSchema(string Collation, ImmutableArray<string> Label
 /// <param name="Key">Ordinals of the key columns in key order; empty for a table without a key, whose rows are a multiset.</param>
 /// <param name="Indexes">The indexes to build on the replica.</param>
 /// <param name="Enums">The enum types that the columns' collations name.</param>
+/// <param name="Entry">The publication's entry for the table (<c>pg_publication_rel.oid</c>); 0 when not known. A new one each time it is added.</param>
 internal sealed record TableSchema(
     TableId Id,
     string Schema,
@@ -37,7 +38,8 @@ internal sealed record TableSchema(
     ImmutableArray<ColumnSchema> Columns,
     ImmutableArray<int> Key,
     ImmutableArray<IndexSchema> Indexes,
-    ImmutableArray<EnumSchema> Enums)
+    ImmutableArray<EnumSchema> Enums,
+    uint Entry = 0)
 {
     /// <summary>The schema that holds DbSync's own tables on the primary.</summary>
     public const string ControlSchemaName = "dbsync";
@@ -55,6 +57,11 @@ internal sealed record TableSchema(
     /// <summary>True when both would store the same rows the same way: what decides whether a table has to be copied again.</summary>
     public bool StoresLike(TableSchema other) =>
         Schema == other.Schema && Name == other.Name && Columns.SequenceEqual(other.Columns) && Key.SequenceEqual(other.Key);
+
+    /// <summary>
+    /// True when the publication has left the table out for a while since <paramref name="earlier"/> was read: what happened then is in no log.
+    /// </summary>
+    public bool IsPublishedAnewSince(TableSchema earlier) => Entry != 0 && earlier.Entry != 0 && Entry != earlier.Entry;
 
     public override string ToString() => ReplicaName;
 }

@@ -66,6 +66,22 @@ internal sealed class ChangeApplier
         Reenter();
     }
 
+    /// <summary>Starts what is published and not here, or published anew, and drops what is published no longer.</summary>
+    /// <param name="published">The tables of the publication.</param>
+    /// <param name="seen">The entries that the tables here had when the publication was read: what has changed since is left as it is.</param>
+    /// <returns>What was started and what was dropped.</returns>
+    public (IReadOnlyList<TableSchema> Started, IReadOnlyList<TableSchema> Dropped) Align(
+        IReadOnlyList<TableSchema> published, IReadOnlyDictionary<TableId, uint> seen)
+    {
+        var here = Tables.Select(t => t.Schema).ToDictionary(t => t.Id);
+        bool HasStayed(TableSchema table) => seen.TryGetValue(table.Id, out var entry) && entry == table.Entry;
+        var dropped = here.Values.ExceptBy(published.Select(t => t.Id), t => t.Id).Where(HasStayed).ToList();
+        var started = published.Where(t => !here.TryGetValue(t.Id, out var known) || known.Entry != t.Entry && HasStayed(known)).ToList();
+        foreach (var table in dropped) Drop(table.Id);
+        foreach (var table in started) Start(table);
+        return (started, dropped);
+    }
+
     /// <summary>Makes the tables readable whose copies hold everything up to <paramref name="position"/>.</summary>
     public bool Promote(Lsn position)
     {
@@ -73,7 +89,7 @@ internal sealed class ChangeApplier
         var ready = _copies.Values.Where(c => c.Record.State == TableState.CatchingUp && c.Record.ReadableFrom <= position).ToList();
         foreach (var copy in ready)
         {
-            var record = copy.Record with { State = TableState.Live };
+            var record = copy.Record with { State = TableState.Live, ChunksCopied = copy.Chunks.Count };
             _store.SaveChunks(record.Schema.Id, []);
             _store.ForgetDroppedTransactions(record.Schema.Id, ulong.MaxValue);
             _store.SaveTable(record);
@@ -251,7 +267,7 @@ internal sealed class ChangeApplier
         if (_entered.TryGetValue(table, out _currentIsLive)) return;
         if (_live.TryGetValue(table.Id, out var record))
         {
-            if (record.Schema.StoresLike(table)) _currentIsLive = true;
+            if (record.Schema.StoresLike(table) && !table.IsPublishedAnewSince(record.Schema)) _currentIsLive = true;
             else
             {
                 Start(table);
@@ -260,7 +276,7 @@ internal sealed class ChangeApplier
         }
         else
         {
-            if (!_copies.ContainsKey(table.Id)) Start(table);
+            if (!_copies.TryGetValue(table.Id, out var copy) || table.IsPublishedAnewSince(copy.Record.Schema)) Start(table);
             _currentIsLive = false;
         }
         _current = table;

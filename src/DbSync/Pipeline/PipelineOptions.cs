@@ -39,6 +39,9 @@ internal sealed record PipelineOptions
     /// <summary>The longest wait before connecting again.</summary>
     public TimeSpan ReconnectDelayMax { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>How long a stop waits for a primary that does not answer, once to stop reading and once for the last acknowledgement.</summary>
+    public TimeSpan CloseMax { get; init; } = TimeSpan.FromSeconds(3);
+
     /// <summary>How long a slot that somebody else uses is waited for when the node starts.</summary>
     public TimeSpan SlotWaitMax { get; init; } = TimeSpan.FromSeconds(5);
 }

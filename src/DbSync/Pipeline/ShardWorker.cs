@@ -88,17 +88,13 @@ internal sealed class ShardWorker : IDisposable
     /// <summary>Before <see cref="Start"/>: creates the tables that are published and not here, and drops those no longer published.</summary>
     public void Align(IReadOnlyList<TableSchema> published)
     {
-        var here = Applier.Tables.ToDictionary(t => t.Schema.Id);
-        var gone = here.Keys.Except(published.Select(t => t.Id)).ToList();
-        var missing = published.Where(t => !here.ContainsKey(t.Id)).ToList();
-        if (gone.Count == 0 && missing.Count == 0) return;
         _store.Begin(durable: false);
-        foreach (var table in gone) Applier.Drop(table);
-        foreach (var table in missing) Applier.Start(table);
+        Applier.Align(published, Applier.Tables.ToDictionary(t => t.Schema.Id, t => t.Schema.Entry));
         _store.Commit(_store.Position);
     }
 
-    /// <summary>Applies what is queued, commits, makes it durable, and stops.</summary>
+    /// <summary>Applies what is queued, commits, makes it durable, and stops. Nothing must be queued any more: the end of a transaction whose
+    /// beginning is here won't come, and it is rolled back.</summary>
     public Task StopAsync()
     {
         _draining = true;
@@ -161,7 +157,7 @@ internal sealed class ShardWorker : IDisposable
         {
             while (true)
             {
-                var wait = !_draining ? NextWait() : _atBoundary ? TimeSpan.Zero : Timeout.InfiniteTimeSpan;
+                var wait = _draining ? TimeSpan.Zero : NextWait();
                 if (!TakeOne(commandsOnly: false, wait))
                 {
                     if (_draining) break;
@@ -169,7 +165,8 @@ internal sealed class ShardWorker : IDisposable
                 }
                 if (_open && _atBoundary && IsBatchFull()) Commit();
             }
-            if (_open) Commit();
+            if (!_atBoundary) Rollback();
+            else if (_open) Commit();
             Barrier();
             Queue.Close();
             _stopped.TrySetResult();

@@ -76,19 +76,26 @@ internal sealed partial class SyncPipeline(
         }
         finally
         {
-            State = PipelineState.Stopped;
-            if (workers.IsCompleted) State = PipelineState.Failed;
+            State = shards.Any(s => s.Stopped.IsFaulted) ? PipelineState.Failed : PipelineState.Stopped;
         }
-        if (workers.IsCompleted) await await workers;
+        if (shards.FirstOrDefault(s => s.Stopped.IsFaulted) is { } failed) await failed.Stopped;
     }
 
-    /// <summary>Reads one stream to its end on a thread of its own: the reader blocks in the socket and in full queues.</summary>
+    /// <summary>
+    /// Reads one stream to its end on a thread of its own: the reader blocks in the socket and in full queues. A stop lets it take one more
+    /// message, which is asked for; then the shards finish what they have, and the primary is told.
+    /// </summary>
     private async Task FollowAsync(IChangeStream stream, CancellationToken cancellationToken)
     {
         hold.StartAt(Applied);
         Volatile.Write(ref _stream, stream);
         acknowledge.Attach(stream);
-        using var closing = cancellationToken.Register(stream.Dispose);
+        await using var patience = time.CreateTimer(_ => stream.Dispose(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        using var stopping = cancellationToken.Register(() =>
+        {
+            patience.Change(options.CloseMax, Timeout.InfiniteTimeSpan);
+            stream.RequestPosition();
+        });
         try
         {
             var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -98,10 +105,20 @@ internal sealed partial class SyncPipeline(
         finally
         {
             Volatile.Write(ref _stream, null);
-            await Task.WhenAll(shards.Where(s => !s.Stopped.IsCompleted).Select(s => s.DiscardAsync()));
+            if (cancellationToken.IsCancellationRequested) await FinishAsync(stream, patience);
+            else await Task.WhenAll(shards.Where(s => !s.Stopped.IsCompleted).Select(s => s.DiscardAsync()));
             hold.Reset();
             acknowledge.Attach(null);
         }
+    }
+
+    /// <summary>Stops the shards, each with all that it has whole on disk, and then the stream, once it has carried the last acknowledgement.</summary>
+    private async Task FinishAsync(IChangeStream stream, ITimer patience)
+    {
+        patience.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        await Task.WhenAll(shards.Select(s => s.StopAsync())).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // who failed is told below
+        patience.Change(options.CloseMax, Timeout.InfiniteTimeSpan);
+        await Task.Run(stream.Close);
     }
 
     private void Follow(IChangeStream stream, CancellationToken cancellationToken)
@@ -143,9 +160,9 @@ internal sealed partial class SyncPipeline(
     /// </summary>
     private bool IsPassing(DbSyncException exception, bool streamed, long started) => exception.Code switch
     {
-        ErrorCodes.PrimaryUnreachable or ErrorCodes.MalformedStream => true,
+        ErrorCodes.MalformedStream => true,
         ErrorCodes.SlotInUse => streamed || time.GetElapsedTime(started) < options.SlotWaitMax,
-        _ => false,
+        var code => ErrorCodes.IsPassing(code),
     };
 
     [LoggerMessage(5001, LogLevel.Information, "Following the change log from {Position}")]

@@ -5,7 +5,8 @@ namespace DbSync;
 /// <param name="State">How far its copy has come.</param>
 /// <param name="Planned">Whether the chunks have been recorded.</param>
 /// <param name="ReadableFrom">While catching up: the position from which the table may be read.</param>
-internal sealed record TableRecord(TableSchema Schema, TableState State, bool Planned, Lsn ReadableFrom);
+/// <param name="ChunksCopied">Once it is live: in how many chunks it was copied.</param>
+internal sealed record TableRecord(TableSchema Schema, TableState State, bool Planned, Lsn ReadableFrom, int ChunksCopied = 0);
 
 /// <summary>A range of keys that is copied in one transaction of the primary.</summary>
 /// <param name="Number">Its place in the table, from 0.</param>

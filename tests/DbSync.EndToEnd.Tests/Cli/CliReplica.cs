@@ -10,23 +10,45 @@ internal sealed class CliReplica : IAsyncDisposable
     private readonly PostgresServer _server;
     private readonly TemporaryDirectory _directory = new();
 
-    private CliReplica(PostgresServer server, string connection) => (_server, Primary) = (server, connection);
+    private CliReplica(PostgresServer server, string connection) =>
+        (_server, Primary, Database) = (server, connection, new NpgsqlConnectionStringBuilder(connection).Database!);
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     /// <summary>The connection that the tool gets.</summary>
     public string Primary { get; set; }
 
-    public string Database => new NpgsqlConnectionStringBuilder(Primary).Database!;
+    public string Database { get; }
 
     public string Data => _directory["data"];
 
-    public static async Task<CliReplica> CreateAsync(PostgresFixture postgres, string sql)
+    public static async Task<CliReplica> CreateAsync(PostgresFixture postgres, string sql) => await CreateAsync(await postgres.GetServerAsync(Cancellation), sql);
+
+    public static async Task<CliReplica> CreateAsync(PostgresServer server, string sql)
     {
-        var server = await postgres.GetServerAsync(Cancellation);
-        var replica = new CliReplica(server, await postgres.CreateDatabaseAsync(Cancellation));
+        var replica = new CliReplica(server, await server.CreateDatabaseAsync(cancellationToken: Cancellation));
         await replica.ExecuteAsync(sql);
         return replica;
+    }
+
+    /// <summary>The one shard file.</summary>
+    public string ShardFile => Path.Combine(Data, "main.1.db");
+
+    /// <summary>Starts a command and returns at once; <paramref name="data"/> is another data directory than this one's.</summary>
+    public TestProcess Start(string command, string? data = null)
+    {
+        var environment = Environment();
+        if (data is not null) environment["DBSYNC_DATA"] = data;
+        return DbSyncTool.Start([command], environment, _directory.Path);
+    }
+
+    /// <summary>Copies the data directory as it stands, for a second process on the same slot.</summary>
+    public string CopyData(string name)
+    {
+        var target = Directory.CreateDirectory(_directory[name]).FullName;
+        foreach (var file in Directory.GetFiles(Data).Where(f => !f.EndsWith(DataDirectory.LockFileName, StringComparison.Ordinal)))
+            File.Copy(file, Path.Combine(target, Path.GetFileName(file)));
+        return target;
     }
 
     public Task<ProcessResult> RunAsync(params string[] arguments) =>
@@ -41,9 +63,9 @@ internal sealed class CliReplica : IAsyncDisposable
     }
 
     /// <summary>Starts <c>dbsync run</c> and waits until every table is live.</summary>
-    public async Task<TestProcess> StartAsync()
+    public async Task<TestProcess> StartAsync(string? data = null)
     {
-        var process = DbSyncTool.Start(["run"], Environment(), _directory.Path);
+        var process = Start("run", data);
         await process.WaitForLineAsync(l => l == "streaming", TimeSpan.FromSeconds(90), cancellationToken: Cancellation);
         return process;
     }

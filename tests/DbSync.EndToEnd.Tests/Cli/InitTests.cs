@@ -112,6 +112,31 @@ public sealed class InitTests(PostgresFixture postgres)
         (await replica.ScalarAsync<long>("SELECT count(*) FROM pg_replication_slots WHERE database = current_database()")).ShouldBe(1);
     }
 
+    [Fact]
+    public async Task A_data_directory_that_can_not_be_made_is_said_so()
+    {
+        await using var replica = await CliReplica.CreateAsync(postgres, Shop);
+
+        var error = (await replica.JsonAsync(1, "init", "--data", "/proc/dbsync")).GetProperty("error");
+
+        error.GetProperty("code").GetString().ShouldBe(ErrorCodes.StorageFailed);
+        error.GetProperty("message").GetString()!.ShouldContain("/proc/dbsync");
+        (await LeftBehindAsync(replica)).ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Doctor_says_what_of_a_partitioned_table_is_not_followed()
+    {
+        await using var replica = await CliReplica.CreateAsync(
+            postgres, "CREATE TABLE events (id int, at date, PRIMARY KEY (id, at)) PARTITION BY RANGE (at); CREATE TABLE events_1 PARTITION OF events DEFAULT");
+        await replica.JsonAsync(0, "init");
+
+        var check = (await replica.JsonAsync(3, "doctor")).GetProperty("checks").EnumerateArray().Single(c => c.GetProperty("code").GetString() == CheckCodes.Partitions);
+
+        check.GetProperty("state").GetString().ShouldBe("warn");
+        check.GetProperty("detail").GetString()!.ShouldContain("events");
+    }
+
     private static Task<long> LeftBehindAsync(CliReplica replica) => replica.ScalarAsync<long>(
         """
         SELECT (SELECT count(*) FROM pg_replication_slots WHERE database = current_database())

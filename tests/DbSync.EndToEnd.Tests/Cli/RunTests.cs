@@ -46,6 +46,7 @@ public sealed class RunTests(PostgresFixture postgres)
         status.GetProperty("slot").GetProperty("active").GetBoolean().ShouldBeTrue();
         status.GetProperty("tables").EnumerateArray().Select(t => (t.GetProperty("name").GetString(), t.GetProperty("state").GetString(), t.GetProperty("rows").GetInt64()))
             .ShouldBe([("customers", "live", 3000L), ("log", "live", 500L)]);
+        status.GetProperty("tables").EnumerateArray().Select(t => (t.GetProperty("chunksDone").GetInt32(), t.GetProperty("chunks").GetInt32())).ShouldBe([(1, 1), (1, 1)]);
         status.GetProperty("shards")[0].GetProperty("rows").GetInt64().ShouldBe(3500);
     }
 
@@ -69,6 +70,50 @@ public sealed class RunTests(PostgresFixture postgres)
         (await replica.JsonAsync(6, "status", "--max-lag", "0")).GetProperty("slot").GetProperty("active").GetBoolean().ShouldBeFalse();
     }
 
+    /// <summary>The next life, or another node's horizon, must not have to wait for what this one had on disk.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task SIGTERM_acknowledges_everything_that_was_applied(bool underLoad)
+    {
+        await using var replica = await CliReplica.CreateAsync(postgres, Shop);
+        await replica.JsonAsync(0, "init");
+        await using var node = await replica.StartAsync();
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+        List<Task<long>> writers = underLoad ? [.. Enumerable.Range(0, 3).Select(w => WriteAsync(replica, w, stop.Token))] : [];
+        await replica.ExecuteAsync("UPDATE customers SET name = 'last'");
+        await Eventually.Async(
+            async _ => (await replica.JsonAsync(0, "status")).GetProperty("counters").GetProperty("transactions").GetInt64(),
+            transactions => transactions > (underLoad ? 500 : 1), cancellationToken: Cancellation);
+
+        node.Terminate();
+
+        (await node.WaitForExitAsync(cancellationToken: Cancellation)).ShouldBe(0, node.StandardError);
+        await stop.CancelAsync();
+        await Task.WhenAll(writers);
+        var status = await replica.JsonAsync(0, "status");
+        var confirmed = await replica.ScalarAsync<string>("SELECT confirmed_flush_lsn::text FROM pg_replication_slots WHERE database = current_database()");
+        confirmed.ShouldBe(status.GetProperty("appliedLsn").GetString());
+        status.GetProperty("acknowledgedLsn").GetString().ShouldBe(confirmed);
+    }
+
+    [Fact]
+    public async Task A_table_that_a_second_init_adds_is_copied_by_the_running_node()
+    {
+        await using var replica = await CliReplica.CreateAsync(postgres, Shop);
+        await replica.JsonAsync(0, "init", "--tables", "customers");
+        await using var node = await replica.StartAsync();
+
+        await replica.JsonAsync(0, "init", "--tables", "log");
+
+        await Eventually.Async(
+            async _ => (await replica.JsonAsync(0, "status")).GetProperty("tables").EnumerateArray()
+                .Select(t => (t.GetProperty("name").GetString(), t.GetProperty("state").GetString(), t.GetProperty("rows").GetInt64())).ToList(),
+            tables => tables.SequenceEqual([("customers", "live", 3000L), ("log", "live", 500L)]),
+            cancellationToken: Cancellation);
+        (await replica.JsonAsync(0, "verify")).GetProperty("differences").GetInt64().ShouldBe(0);
+    }
+
     [Fact]
     public async Task Status_answers_when_the_primary_does_not()
     {
@@ -81,6 +126,29 @@ public sealed class RunTests(PostgresFixture postgres)
         status.GetProperty("slot").ValueKind.ShouldBe(JsonValueKind.Null);
         status.GetProperty("primaryLsn").ValueKind.ShouldBe(JsonValueKind.Null);
         status.GetProperty("lagMs").ValueKind.ShouldBe(JsonValueKind.Null);
+        status.GetProperty("hint").GetString()!.ShouldContain(ErrorCodes.PrimaryUnreachable);
+    }
+
+    [Fact]
+    public async Task Status_of_a_running_node_that_lost_its_primary_is_stale_with_what_the_shards_hold()
+    {
+        await using var server = await PostgresServer.StartAsync(cancellationToken: Cancellation);
+        await using var replica = await CliReplica.CreateAsync(server, Shop);
+        await replica.JsonAsync(0, "init");
+        await using var node = await replica.StartAsync();
+        await server.StopAsync(ShutdownMode.Immediate, Cancellation);
+
+        var status = await Eventually.Async(
+            async _ => await replica.JsonAsync(0, "status"), s => s.GetProperty("state").GetString() == "stale", cancellationToken: Cancellation);
+
+        status.GetProperty("errorCode").GetString().ShouldBe(ErrorCodes.PrimaryUnreachable);
+        status.GetProperty("tables").EnumerateArray().Sum(t => t.GetProperty("rows").GetInt64()).ShouldBe(3500);
+        status.GetProperty("slot").ValueKind.ShouldBe(JsonValueKind.Null);
+        (await replica.JsonAsync(0, "sql", "SELECT count(*) FROM customers")).GetProperty("rows")[0][0].GetInt64().ShouldBe(3000);
+        (await replica.JsonAsync(4, "verify")).GetProperty("error").GetProperty("code").GetString().ShouldBe(ErrorCodes.PrimaryUnreachable);
+        await server.StartAgainAsync(Cancellation);
+        await Eventually.Async(
+            async _ => await replica.JsonAsync(0, "status"), s => s.GetProperty("state").GetString() == "streaming", cancellationToken: Cancellation);
     }
 
     [Fact]
@@ -174,7 +242,7 @@ public sealed class RunTests(PostgresFixture postgres)
 
     private static IEnumerable<string> ShapeOf(JsonElement status)
     {
-        var more = new[] { "processId", "updatedAt", "waiting", "errorCode" };
+        var more = new[] { "processId", "updatedAt", "waiting", "errorCode", "hint" };
         return status.EnumerateObject().Select(p => p.Name).Except(more);
     }
 }

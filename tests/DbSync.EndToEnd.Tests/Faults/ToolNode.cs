@@ -25,12 +25,19 @@ internal sealed class ToolNode : IAsyncDisposable
 
     public string DataPath => _directory.Path;
 
-    public static async Task<ToolNode> CreateAsync(string connectionString, string schemaSql, CancellationToken cancellationToken)
+    /// <param name="connectionString">A database of the test's own.</param>
+    /// <param name="schemaSql">Its tables.</param>
+    /// <param name="cancellationToken">Ends the setup.</param>
+    /// <param name="shards">How many shards the node has: more than the one that init makes are written into its identity.</param>
+    public static async Task<ToolNode> CreateAsync(string connectionString, string schemaSql, CancellationToken cancellationToken, int shards = 1)
     {
         var node = new ToolNode(connectionString);
         await node.ExecuteAsync(schemaSql);
         var init = await DbSyncTool.RunAsync(["init"], node._environment, cancellationToken: cancellationToken);
         init.ExitCode.ShouldBe(0, init.StandardError);
+        if (shards > 1)
+            (NodeFile.Load(node.DataPath) with { Shards = [.. Enumerable.Range(0, shards).Select(i => new NodeFile.Shard($"s{i}", NodeFile.FileNameOf($"s{i}", 1)))] })
+                .Save(node.DataPath);
         return node;
     }
 
@@ -64,7 +71,7 @@ internal sealed class ToolNode : IAsyncDisposable
         _process = null;
     }
 
-    public string ShardFile => Directory.GetFiles(DataPath, "*.db").Single();
+    public IReadOnlyList<string> ShardFiles => Directory.GetFiles(DataPath, "*.db");
 
     public async Task ExecuteAsync(string sql)
     {
@@ -86,5 +93,6 @@ internal sealed class ToolNode : IAsyncDisposable
     {
         if (_process is not null) await _process.DisposeAsync();
         _directory.Dispose();
+        await PostgresServer.DropSlotsAsync(ConnectionString);
     }
 }

@@ -110,6 +110,46 @@ public abstract class ChangeSourceContract : IAsyncDisposable
         (await ConfirmedAsync()).ShouldBe(third);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(200_000)]
+    public async Task A_stream_that_is_closed_has_told_what_was_acknowledged_last(int rowsOnTheirWay)
+    {
+        for (var round = 0; round < 5; round++)
+        {
+            using var stream = await StartAsync();
+            await ExecuteAsync("INSERT INTO t VALUES (-1, 'v')");
+            await stream.UntilAsync(s => s.Seen.Any(t => t.Changes.Count > 0), Cancel);
+            var last = stream.Seen.First(t => t.Changes.Count > 0).EndLsn;
+            if (rowsOnTheirWay > 0) await ExecuteAsync($"INSERT INTO t SELECT g, 'v' FROM generate_series(1, {rowsOnTheirWay}) g");
+            await stream.StopReadingAsync();
+            stream.Stream.Acknowledge(last);
+            stream.Stream.Close();
+            (await ConfirmedAsync()).ShouldBe(last);
+            await ExecuteAsync($"SELECT pg_terminate_backend(active_pid, 10000) FROM pg_replication_slots WHERE slot_name = '{Slot}' AND active");
+            await ExecuteAsync($"SELECT pg_drop_replication_slot('{Slot}')");
+        }
+    }
+
+    [Fact]
+    public async Task A_table_has_another_entry_once_the_publication_has_left_it_out()
+    {
+        using var stream = await StartAsync();
+        var source = Create(ConnectionString, Slot);
+        _made.Add(source);
+        var before = await source.ReadEntriesAsync(Cancel);
+        (await source.DescribeAsync(Cancel)).ToDictionary(t => t.Id, t => t.Entry).ShouldBe(before, ignoreOrder: true);
+        await ExecuteAsync($"ALTER PUBLICATION {Publication} ADD TABLE other");
+        var both = await source.ReadEntriesAsync(Cancel);
+        both.Count.ShouldBe(2);
+        both[before.Keys.Single()].ShouldBe(before.Values.Single());
+        await ExecuteAsync($"ALTER PUBLICATION {Publication} DROP TABLE t; ALTER PUBLICATION {Publication} ADD TABLE t");
+        (await source.ReadEntriesAsync(Cancel))[before.Keys.Single()].ShouldNotBe(before.Values.Single());
+        await ExecuteAsync($"DROP PUBLICATION {Publication}");
+        (await Should.ThrowAsync<DbSyncException>(() => source.ReadEntriesAsync(Cancel))).Code.ShouldBe(ErrorCodes.PublicationMissing);
+        (await Should.ThrowAsync<DbSyncException>(() => source.DescribeAsync(Cancel))).Code.ShouldBe(ErrorCodes.PublicationMissing);
+    }
+
     [Fact]
     public async Task A_slot_that_was_confirmed_further_is_a_gap()
     {

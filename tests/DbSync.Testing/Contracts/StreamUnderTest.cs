@@ -52,6 +52,14 @@ internal sealed class StreamUnderTest : IDisposable
         () => $"{Seen.Count} transactions, {Positions.Count} positions",
         cancellationToken);
 
+    /// <summary>Lets the reader end after its next message, with the stream open.</summary>
+    public async Task StopReadingAsync()
+    {
+        await _stop.CancelAsync();
+        Stream.RequestPosition();
+        await _reading.WaitAsync(TimeSpan.FromSeconds(30));
+    }
+
     public void Dispose()
     {
         _stop.Cancel();

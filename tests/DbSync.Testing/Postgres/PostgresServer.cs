@@ -75,6 +75,29 @@ public sealed class PostgresServer : IAsyncDisposable
         return ConnectionStringFor(name);
     }
 
+    /// <summary>Drops the replication slots of a connection's database, whoever follows them; a server that is down has none to spare.</summary>
+    public static async Task DropSlotsAsync(string connectionString)
+    {
+        try
+        {
+            await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false }.ConnectionString);
+            await connection.OpenAsync().ConfigureAwait(false);
+            foreach (var sql in new[]
+            {
+                "SELECT pg_terminate_backend(active_pid, 10000) FROM pg_replication_slots WHERE database = current_database() AND active_pid IS NOT NULL",
+                "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database()",
+            })
+            {
+                await using var command = new NpgsqlCommand(sql, connection);
+                await command.ExecuteNonQueryAsync().ConfigureAwait(false);
+            }
+        }
+        catch (NpgsqlException)
+        {
+            // It is being torn down: its slots go with it.
+        }
+    }
+
     /// <summary>Drops a database with its replication slots, whoever is connected to it: slots left behind would use up the server's.</summary>
     public async Task DropDatabaseAsync(string name, CancellationToken cancellationToken = default)
     {

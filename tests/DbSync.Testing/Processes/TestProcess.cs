@@ -19,6 +19,7 @@ public sealed class TestProcess : IAsyncDisposable
     private readonly Task _drained;
     private TaskCompletionSource _changed = NewSignal();
     private bool _ended;
+    private int _disposed;
 
     private TestProcess(Process process, string name, string guardSignal)
     {
@@ -169,6 +170,8 @@ public sealed class TestProcess : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
         if (!_process.HasExited)
             _process.Kill(entireProcessTree: true);
         await _drained.ConfigureAwait(false);

@@ -36,6 +36,14 @@ public sealed class NodeUnderTest : IAsyncDisposable
 
     internal NodeOptions Options { get; set; } = new();
 
+    /// <summary>From how much log on a backlog is read through SQL, and in what pieces, in bytes; null for the defaults.</summary>
+    public (long Least, long Piece)? Backlog { get; set; }
+
+    internal PostgresSource Source { get; private set; } = null!;
+
+    /// <summary>What the node that ran last had applied.</summary>
+    internal Lsn Position => Lsn.Parse(Node.Status().AppliedLsn);
+
     private int Shards { get; }
 
     /// <summary>Runs <paramref name="schemaSql"/>, publishes <paramref name="tables"/> and prepares a node; it does not run yet.</summary>
@@ -60,7 +68,7 @@ public sealed class NodeUnderTest : IAsyncDisposable
         var shards = Enumerable.Range(0, Shards).Select(i => new NodeFile.Shard($"s{i}", NodeFile.FileNameOf($"s{i}", 1))).ToList();
         var identity = new NodeFile("main", "test", Slot, Publication, "", "", shards);
         var options = PrimaryOptions(Start);
-        var source = new PostgresSource(options, TimeProvider.System);
+        var source = Source = new PostgresSource(options, TimeProvider.System);
         var directory = DataDirectory.Lock(DataPath);
         Node = new SyncNode(
             directory, identity, source, source, new ReplicaStore(DataPath, identity), new ControlPlane(source.Primary, Slot, TimeProvider.System),
@@ -121,6 +129,7 @@ public sealed class NodeUnderTest : IAsyncDisposable
             await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
         _directory.Dispose();
+        await PostgresServer.DropSlotsAsync(_unpooled);
     }
 
     private static async Task RunAsync(SyncNode node, DataDirectory directory, CancellationToken cancellationToken)
@@ -136,6 +145,9 @@ public sealed class NodeUnderTest : IAsyncDisposable
         }
     }
 
-    private PrimaryOptions PrimaryOptions(Lsn start) =>
-        new() { ConnectionString = ConnectionString, Publication = Publication, Slot = Slot, StartPosition = start };
+    private PrimaryOptions PrimaryOptions(Lsn start)
+    {
+        var options = new PrimaryOptions { ConnectionString = ConnectionString, Publication = Publication, Slot = Slot, StartPosition = start };
+        return Backlog is { } backlog ? options with { DrainLeastBytes = backlog.Least, DrainPieceBytes = backlog.Piece } : options;
+    }
 }

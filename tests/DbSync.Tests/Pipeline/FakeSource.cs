@@ -7,6 +7,9 @@ internal sealed class FakeSource(Func<Lsn, FakeStream> open) : IChangeSource
 {
     public Task<IReadOnlyList<TableSchema>> DescribeAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<TableSchema>>([]);
 
+    public Task<IReadOnlyDictionary<TableId, uint>> ReadEntriesAsync(CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyDictionary<TableId, uint>>(new Dictionary<TableId, uint>());
+
     public Task<IChangeStream> OpenAsync(Lsn position, CancellationToken cancellationToken) => Task.FromResult<IChangeStream>(open(position));
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
@@ -38,6 +41,11 @@ internal sealed class FakeStream(Func<PartPool, IEnumerable<TransactionPart>> pa
         OnAcknowledge(durable);
         Acknowledged.Enqueue(durable);
     }
+
+    /// <summary>True when the stream was ended in order, and not just dropped.</summary>
+    public bool Closed { get; private set; }
+
+    public void Close() => Closed = true;
 
     public void RequestPosition()
     {

@@ -29,7 +29,7 @@ public sealed class PositionHoldTests
 
     [Fact]
     public void The_hold_stops_where_the_log_equals_the_snapshot_and_nowhere_else() =>
-        AnyPlan.Sample(plan => CheckAsync(plan).GetAwaiter().GetResult(), iter: 500, threads: 2);
+        AnyPlan.Sample(plan => CheckAsync(plan).GetAwaiter().GetResult(), iter: Effort.Cases(150), threads: 2);
 
     [Fact]
     public async Task A_stream_that_breaks_ends_the_hold_without_a_position()

@@ -1,12 +1,13 @@
 using System.Collections.Immutable;
 using CsCheck;
+using DbSync.Testing;
 
 namespace DbSync.Tests.Sharding;
 
 public sealed class ShardMapPlannerTests
 {
     [Fact]
-    public void Over_thousands_of_random_changes_quotas_are_exact_and_copies_apart() =>
+    public void Over_random_changes_quotas_are_exact_and_copies_apart() =>
         Topologies.Journey.Sample(
             journey =>
             {
@@ -21,7 +22,7 @@ public sealed class ShardMapPlannerTests
                     map = plan.Target;
                 }
             },
-            iter: 250);
+            iter: Effort.Cases(30));
 
     [Theory]
     [InlineData(3, 1)]
@@ -84,7 +85,7 @@ public sealed class ShardMapPlannerTests
                 // The lower bound knows nothing of copies that exclude each other; with few, unequal shards that costs a little.
                 made.ShouldBeLessThanOrEqualTo((int)(madeMin * (copies == 1 ? 1.0 : 1.1)));
             },
-            iter: 5);
+            iter: Effort.Cases(1));
 
     [Fact]
     public void The_same_question_has_the_same_answer_and_nothing_to_do_means_no_moves() =>
@@ -99,7 +100,7 @@ public sealed class ShardMapPlannerTests
                 still.Moves.ShouldBeEmpty();
                 still.Target.Version.ShouldBe(2);
             },
-            iter: 100);
+            iter: Effort.Cases(15));
 
     [Fact]
     public void The_moves_of_a_plan_lead_from_one_map_to_the_other() =>
@@ -118,7 +119,7 @@ public sealed class ShardMapPlannerTests
                 for (var bucket = 0; bucket < Bucket.Count; bucket++)
                     Assert.True(owners[bucket].SetEquals(NamesOf(plan.Target, bucket)));
             },
-            iter: 100);
+            iter: Effort.Cases(15));
 
     [Fact]
     public void A_shard_of_weight_zero_is_emptied()
