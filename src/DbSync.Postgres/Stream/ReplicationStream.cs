@@ -60,6 +60,7 @@ internal sealed class ReplicationStream : IChangeStream
 
     public void Close()
     {
+        _statusTimer.Dispose(); // after the end of the copy the server takes no status any more
         try
         {
             _wire.SendDone();

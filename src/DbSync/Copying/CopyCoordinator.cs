@@ -44,6 +44,7 @@ internal sealed partial class CopyCoordinator(
             {
                 var missing = await MissingAsync(cancellationToken);
                 _retries.KeepOnly(missing);
+                if (missing.Count == 0) _waiting = null;
                 var due = missing.FindAll(t => _retries.IsDue(t.Id));
                 if (due.Count > 0)
                 {

@@ -5,12 +5,15 @@ using DoesItLoseAnything;
 using Npgsql;
 using Spectre.Console;
 
-const int Kills = 6;
+string[] ordinals = ["first", "second", "third", "fourth", "fifth", "sixth"];
+var kills = ordinals.Length;
 var seed = args.Length > 0 && int.TryParse(args[0], out var given) ? given : Random.Shared.Next(1, 100_000);
 var random = new Random(seed);
 var clock = Stopwatch.StartNew();
 
-AnsiConsole.MarkupLine("[bold]Does DbSync lose anything?[/]  A shop that never closes, a sync process that gets killed, and a comparison at the end.");
+AnsiConsole.MarkupLine("[bold]Does DbSync lose anything?[/]");
+AnsiConsole.MarkupLine("A shop that never closes, a sync process that is killed again and again,");
+AnsiConsole.MarkupLine("and a comparison of every row at the end.");
 AnsiConsole.MarkupLine($"[grey]Seed {seed}: give it as an argument to see the same run again.[/]\n");
 
 Say("Starting a throw-away PostgreSQL, with fsync on.");
@@ -35,7 +38,7 @@ long applied = 0;
 var (copyTime, streamTime) = (TimeSpan.Zero, TimeSpan.Zero);
 tool.Run();
 Say("[bold]dbsync run[/]: initial copy first.");
-for (var life = 0; life < Kills; life++)
+for (var life = 0; life < kills; life++)
 {
     var duringCopy = life < 2;
     var lived = Stopwatch.StartNew();
@@ -46,13 +49,13 @@ for (var life = 0; life < Kills; life++)
     Account(status, lived.Elapsed);
     await tool.KillAsync();
     crashes++;
-    Say($"[red]kill -9[/] number {life + 1}, {(Copying(status) ? "in the middle of the copy" : "while streaming")}, {Number(status, "transactions"):N0} transactions into this life. Starting again.");
+    Say($"[red]kill -9[/], the {ordinals[life]}, {(Copying(status) ? "in the middle of the copy" : "while streaming")}, {Number(status, "transactions"):N0} transactions on.");
     tool.Run();
     if (life == 3)
     {
         await server.RestartAsync(ShutdownMode.Immediate);
         crashes++;
-        Say("[red]PostgreSQL restarted in immediate mode[/]: its processes died without a word to anybody.");
+        Say("[red]PostgreSQL restarted in immediate mode[/]: no goodbye to anybody.");
     }
 }
 
@@ -60,7 +63,7 @@ Say("Now it may live. The shop stays open for five more seconds.");
 var last = Stopwatch.StartNew();
 await Eventually.Async(() => last.Elapsed > TimeSpan.FromSeconds(5) && tool.Status() is { } s && !Copying(s), TimeSpan.FromSeconds(60), () => $"{tool.Status()}");
 await shoppers.StopAsync();
-Say($"The shop closes after {shoppers.Transactions:N0} transactions. Comparing every row of both sides, at one position.");
+Say($"The shop closes after {shoppers.Transactions:N0} transactions. Now both sides are compared.");
 
 var (verifyCode, verdict) = await tool.AskAsync("verify");
 if (verifyCode is not (0 or 5)) return Fail($"dbsync verify ended with {verifyCode}: {verdict}");
@@ -78,8 +81,8 @@ AnsiConsole.Write(table);
 
 var equal = verifyCode == 0 && verdict.GetProperty("equal").GetBoolean();
 var delay = final.GetProperty("delay").GetProperty("totalMs");
-AnsiConsole.MarkupLine($"  rows copied                 [bold]{copied:N0}[/] of {rows:N0} loaded, {copied / Math.Max(0.001, copyTime.TotalSeconds):N0} rows/s, starts included");
-AnsiConsole.MarkupLine($"  changes applied             [bold]{applied:N0}[/], {applied / Math.Max(0.001, streamTime.TotalSeconds):N0} changes/s (as fast as the shop wrote)");
+AnsiConsole.MarkupLine($"  rows copied                 [bold]{copied:N0}[/] of {rows:N0} loaded, {copied / Math.Max(0.001, copyTime.TotalSeconds):N0} rows/s");
+AnsiConsole.MarkupLine($"  changes applied             [bold]{applied:N0}[/], {applied / Math.Max(0.001, streamTime.TotalSeconds):N0} changes/s, the shop's own pace");
 AnsiConsole.MarkupLine($"  commit to visible           p50 [bold]{delay.GetProperty("p50").GetDouble():N2} ms[/], p99 [bold]{delay.GetProperty("p99").GetDouble():N2} ms[/]");
 AnsiConsole.MarkupLine($"  crashes survived            [bold]{crashes}[/]");
 AnsiConsole.MarkupLine($"  differences                 [bold]{verdict.GetProperty("differences").GetInt64()}[/] at position {verdict.GetProperty("lsn").GetString()}");

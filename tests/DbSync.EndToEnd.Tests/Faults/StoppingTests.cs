@@ -1,6 +1,7 @@
 using DbSync.EndToEnd.Tests.Cli;
 using DbSync.Sqlite;
 using DbSync.Testing;
+using Npgsql;
 
 namespace DbSync.EndToEnd.Tests.Faults;
 
@@ -59,6 +60,32 @@ public sealed class StoppingTests(PostgresFixture postgres)
         await node.WaitForLineAsync(l => l.Contains("DBS2001", StringComparison.Ordinal), cancellationToken: Cancel);
         node.Terminate();
         (await node.WaitForExitAsync(cancellationToken: Cancel)).ShouldBe(ExitCodes.Ok, node.StandardError);
+    }
+
+    [Fact]
+    public async Task A_command_that_is_cancelled_exits_130()
+    {
+        await using var replica = await CliReplica.CreateAsync(postgres, Schema);
+        await using var source = NpgsqlDataSource.Create(replica.Primary);
+        await using var another = await source.OpenConnectionAsync(Cancel);
+        await using var installs = new NpgsqlCommand($"SELECT pg_advisory_lock({0x6462_7379_6e63})", another); // as another installer does
+        await installs.ExecuteNonQueryAsync(Cancel);
+        await using var init = replica.Start("init");
+        await Eventually.Async(
+            async _ => await replica.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"),
+            cancellationToken: Cancel);
+        init.Interrupt();
+        (await init.WaitForExitAsync(cancellationToken: Cancel)).ShouldBe(ExitCodes.Cancelled, init.StandardError);
+    }
+
+    [Fact]
+    public async Task A_statement_that_writes_exits_2_and_changes_nothing()
+    {
+        await using var replica = await CliReplica.CreateAsync(postgres, Schema);
+        await replica.JsonAsync(0, "init");
+        await using var node = await replica.StartAsync();
+        (await replica.JsonAsync(2, "sql", "DELETE FROM t")).GetProperty("error").GetProperty("code").GetString().ShouldBe(ErrorCodes.ReadOnlyQuery);
+        (await replica.JsonAsync(0, "sql", "SELECT count(*) FROM t")).GetProperty("rows")[0][0].GetInt64().ShouldBe(2000);
     }
 
     private static void Signal(TestProcess node, bool interrupt)
