@@ -31,26 +31,16 @@ internal sealed class BacklogStream(
 
     public IEnumerable<TransactionPart> Read(PartPool pool, CancellationToken cancellationToken)
     {
-        while (!cancellationToken.IsCancellationRequested && Guarded(drain.NextEnd, cancellationToken) is { } end)
+        try
         {
-            using var piece = Guarded(() => drain.Read(end), cancellationToken);
-            var decode = decoder(pool);
-            var rows = new BinaryCopy(1, fields => Decode(decode, SlotDrain.MessageOf(fields)));
-            while (!cancellationToken.IsCancellationRequested && Guarded(() => TryFill(piece, rows), cancellationToken))
-                while (_ready.TryDequeue(out var part))
-                    yield return part;
+            foreach (var part in ReadBacklog(pool, cancellationToken)) yield return part;
             if (cancellationToken.IsCancellationRequested) yield break;
-            if (drain.Position < end)
-            {
-                drain.Passed(end); // what was committed up to there is whole, though nothing of it was published
-                yield return pool.RentPosition(end, time.GetTimestamp());
-            }
-            pieceRead();
-            Failpoint.Hit(Failpoint.AfterBacklogPiece);
-            Guarded(Acknowledged, cancellationToken);
+            foreach (var part in GoLive().Read(pool, cancellationToken)) yield return part;
         }
-        if (cancellationToken.IsCancellationRequested) yield break;
-        foreach (var part in GoLive().Read(pool, cancellationToken)) yield return part;
+        finally
+        {
+            drain.Dispose();
+        }
     }
 
     public void Acknowledge(Lsn durable)
@@ -82,7 +72,6 @@ internal sealed class BacklogStream(
         {
             // The next life hears of a position that is older.
         }
-        drain.Dispose();
     }
 
     public void RequestPosition()
@@ -98,6 +87,30 @@ internal sealed class BacklogStream(
         lock (_gate) (live, _disposed) = (_live, true);
         if (live is not null) live.Dispose();
         else drain.Cut();
+    }
+
+    private IEnumerable<TransactionPart> ReadBacklog(PartPool pool, CancellationToken cancellationToken)
+    {
+        while (!cancellationToken.IsCancellationRequested && Guarded(drain.NextEnd, cancellationToken) is { } end)
+        {
+            using var piece = Guarded(() => drain.Read(end), cancellationToken);
+            var decode = decoder(pool);
+            var rows = new BinaryCopy(1, fields => Decode(decode, SlotDrain.MessageOf(fields)));
+            bool Fill() => TryFill(piece, rows);
+            Func<bool> fill = Fill; // one for the piece, not one for each part
+            while (!cancellationToken.IsCancellationRequested && Guarded(fill, cancellationToken))
+                while (_ready.TryDequeue(out var part))
+                    yield return part;
+            if (cancellationToken.IsCancellationRequested) yield break;
+            if (drain.Position < end)
+            {
+                drain.Passed(end); // what was committed up to there is whole, though nothing of it was published
+                yield return pool.RentPosition(end, time.GetTimestamp());
+            }
+            pieceRead();
+            Failpoint.Hit(Failpoint.AfterBacklogPiece);
+            Guarded(Acknowledged, cancellationToken);
+        }
     }
 
     private void Decode(PgOutputDecoder decode, ReadOnlySpan<byte> message)
@@ -152,13 +165,11 @@ internal sealed class BacklogStream(
         }
         catch (Exception exception) when (cancellationToken.IsCancellationRequested && exception is not OperationCanceledException)
         {
-            drain.Dispose();
             throw new OperationCanceledException("The stream was closed.", exception, cancellationToken);
         }
         catch (Exception exception)
         {
             failed();
-            drain.Dispose();
             if (PrimaryErrors.TryTranslate(exception) is { } translated)
                 throw translated.Code == ErrorCodes.StatementRefused ? PrimaryErrors.Unreachable(exception) : translated; // the walsender goes on
             throw;

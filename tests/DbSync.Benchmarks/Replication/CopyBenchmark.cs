@@ -22,14 +22,13 @@ internal static class CopyBenchmark
         await ReplicaNode.PublishAsync(primary, "orders", cancellationToken);
 
         Samples speed = new(), read = new(), write = new();
-        List<double> memory = [], cpu = [];
+        List<double> cpu = [];
         for (var round = 0; round < options.Rounds; round++)
         {
             var theirs = await NativeAsync(clusters, cancellationToken);
             speed.AddTheirs(rows / theirs.TotalSeconds);
-            var (ours, peak, apply) = await OursAsync(primary, cancellationToken);
+            var (ours, apply) = await OursAsync(primary, cancellationToken);
             speed.AddOurs(rows / ours.TotalSeconds);
-            memory.Add(peak);
             cpu.Add(apply.TotalMicroseconds / rows);
             read.AddOurs(rows / Timed(() => ReadToNowhere(primary)).TotalSeconds);
             read.AddTheirs(rows / ours.TotalSeconds);
@@ -43,7 +42,6 @@ internal static class CopyBenchmark
         report.Add(new Figure("floor: COPY binary read to nowhere", read.Ours, "rows/s", "DbSync", read.Ratio));
         report.Add(new Figure("floor: raw prepared inserts into SQLite", write.Ours, "rows/s", "DbSync", write.Ratio));
         report.Add(new Figure("initial copy, writer's CPU", Samples.Median(cpu), "us/row"));
-        report.Add(Figure.AtMost("initial copy, peak memory", Samples.Median(memory), "MiB", 200));
     }
 
     private static async Task<TimeSpan> NativeAsync(Clusters clusters, CancellationToken cancellationToken)
@@ -57,15 +55,14 @@ internal static class CopyBenchmark
         return elapsed;
     }
 
-    private static async Task<(TimeSpan Elapsed, double PeakMib, TimeSpan Cpu)> OursAsync(string primary, CancellationToken cancellationToken)
+    private static async Task<(TimeSpan Elapsed, TimeSpan Cpu)> OursAsync(string primary, CancellationToken cancellationToken)
     {
         await using var replica = await ReplicaNode.CreateAsync(primary, cancellationToken);
-        ProcessMeter.ResetPeakMemory();
         var started = Stopwatch.GetTimestamp();
         replica.Run();
         await replica.UntilCopiedAsync(Tables, cancellationToken);
         var elapsed = Stopwatch.GetElapsedTime(started);
-        return (elapsed, ProcessMeter.PeakMemoryMib(), ProcessMeter.CpuOfThreads("dbsync shard"));
+        return (elapsed, ProcessMeter.CpuOfThreads("dbsync shard"));
     }
 
     private static void ReadToNowhere(string primary)

@@ -43,18 +43,6 @@ internal sealed class DrainBenchmark(string primary, NativeSubscription native, 
         Report(workload, speed, runs, report);
     }
 
-    /// <summary>One transaction larger than everything that is kept in memory.</summary>
-    public async Task MeasureGiantAsync(long rows, BenchmarkReport report)
-    {
-        ReplicationBenchmark.Say($"one transaction of {rows:#,0} rows");
-        await WriteAsync(FormattableString.Invariant($"CALL write_orders({_orders + 1}, {rows}, {rows})"));
-        _orders += rows;
-        var run = await OursAsync(null);
-        await NativeAsync();
-        report.Add(Figure.AtMost("one transaction of any size, peak memory", run.PeakMib, "MiB", 200));
-        report.Add(new Figure("one transaction of any size", rows / run.Elapsed.TotalSeconds, "rows/s"));
-    }
-
     private static void Report(DrainWorkload workload, Samples speed, List<DrainRun> runs, BenchmarkReport report)
     {
         var name = $"drain, {workload.Name}";
@@ -62,7 +50,6 @@ internal sealed class DrainBenchmark(string primary, NativeSubscription native, 
             ? ReplicationBenchmark.AtLeast(name, "changes/s", speed, goal)
             : new Figure(name, speed.Ours, "changes/s", ReplicationBenchmark.Native, speed.Ratio));
         report.Add(new Figure($"{name}, native", speed.Theirs, "changes/s"));
-        report.Add(Figure.AtMost($"{name}, peak memory", Median(r => r.PeakMib), "MiB", 200));
         if (workload.AreInserts && workload.Changes >= 100_000)
             report.Add(Figure.AtMost($"{name}, allocated", Median(r => r.AllocatedBytesPerRow), "bytes/row", 10));
         report.Add(new Figure($"{name}, receive and decode CPU", Median(r => r.Decode.TotalMicroseconds / workload.Changes), "us/change"));
@@ -103,7 +90,6 @@ internal sealed class DrainBenchmark(string primary, NativeSubscription native, 
 
     private async Task<DrainRun> OursAsync(long? steadyFrom)
     {
-        ProcessMeter.ResetPeakMemory();
         var started = Stopwatch.GetTimestamp();
         replica.Run();
         var (allocated, rows) = (0L, 0L);
@@ -120,7 +106,7 @@ internal sealed class DrainBenchmark(string primary, NativeSubscription native, 
             primary, $"SELECT active_pid FROM pg_replication_slots WHERE slot_name = '{replica.Slot}'", cancellationToken);
         var run = new DrainRun(
             elapsed, ProcessMeter.CpuOfThreads("dbsync stream"), ProcessMeter.CpuOfThreads("dbsync shard"), replica.Node.SyncTime,
-            ProcessMeter.CpuOfProcess(walsender), ProcessMeter.PeakMemoryMib(), allocated / (double)Math.Max(1, rows));
+            ProcessMeter.CpuOfProcess(walsender), allocated / (double)Math.Max(1, rows));
         await replica.StopAsync();
         return run;
     }
@@ -132,5 +118,5 @@ internal sealed class DrainBenchmark(string primary, NativeSubscription native, 
     }
 
     private sealed record DrainRun(
-        TimeSpan Elapsed, TimeSpan Decode, TimeSpan Apply, TimeSpan Sync, TimeSpan Server, double PeakMib, double AllocatedBytesPerRow);
+        TimeSpan Elapsed, TimeSpan Decode, TimeSpan Apply, TimeSpan Sync, TimeSpan Server, double AllocatedBytesPerRow);
 }

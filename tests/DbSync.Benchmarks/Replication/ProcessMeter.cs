@@ -21,18 +21,11 @@ internal static class ProcessMeter
     /// <summary>The processor time of another process.</summary>
     public static TimeSpan CpuOfProcess(int processId) => CpuOf(string.Create(CultureInfo.InvariantCulture, $"/proc/{processId}/schedstat"));
 
-    /// <summary>Forgets the peak measured so far.</summary>
-    public static void ResetPeakMemory()
-    {
-        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
-        if (OperatingSystem.IsLinux()) File.WriteAllText("/proc/self/clear_refs", "5");
-    }
-
-    /// <summary>The most memory that was resident since the last reset, in MiB.</summary>
-    public static double PeakMemoryMib()
+    /// <summary>The most memory of a process that was ever resident, in MiB.</summary>
+    public static double PeakMemoryMib(int processId)
     {
         if (!OperatingSystem.IsLinux()) return 0;
-        var line = File.ReadLines("/proc/self/status").First(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
+        var line = File.ReadLines(string.Create(CultureInfo.InvariantCulture, $"/proc/{processId}/status")).First(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
         return double.Parse(line["VmHWM:".Length..^"kB".Length], CultureInfo.InvariantCulture) / 1024;
     }
 

@@ -18,6 +18,7 @@ internal static class ReplicationBenchmark
         var report = new BenchmarkReport("replication", TimeProvider.System.GetUtcNow(), Versions(clusters, options));
         if (options.Wants("copy")) await CopyBenchmark.RunAsync(clusters, options, report, cancellationToken);
         await StreamBenchmark.RunAsync(clusters, options, report, cancellationToken);
+        if (options.Wants("memory")) await MemoryBenchmark.RunAsync(clusters, options, report, cancellationToken);
         Say("stopping the clusters");
         return report;
     }

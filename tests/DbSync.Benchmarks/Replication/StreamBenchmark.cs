@@ -10,7 +10,7 @@ internal static class StreamBenchmark
     {
         var scale = (int)Math.Max(1, Math.Round(10 * options.Scale));
         var drains = Drains(options, scale).Where(d => options.Wants("drain") || options.Wants(d.Part)).ToList();
-        if (drains.Count == 0 && !options.Wants("delay") && !options.Wants("memory")) return;
+        if (drains.Count == 0 && !options.Wants("delay")) return;
 
         ReplicationBenchmark.Say("following: setting up");
         await clusters.CreateDatabaseAsync(Database, Workload.Everything, cancellationToken);
@@ -29,7 +29,6 @@ internal static class StreamBenchmark
 
         var drain = new DrainBenchmark(primary, native, replica, cancellationToken);
         foreach (var workload in drains) await drain.MeasureAsync(workload, options.Rounds, report);
-        if (options.Wants("memory")) await drain.MeasureGiantAsync(options.Rows(1_000_000), report);
         if (options.Wants("delay")) await new DelayBenchmark(primary, native, replica, cancellationToken).MeasureAsync(options, report);
     }
 
