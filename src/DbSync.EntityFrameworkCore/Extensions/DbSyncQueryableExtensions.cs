@@ -1,4 +1,6 @@
+using System.Collections;
 using System.Globalization;
+using DbSync;
 using DbSync.EntityFrameworkCore;
 
 namespace Microsoft.EntityFrameworkCore;
@@ -32,6 +34,17 @@ public static class DbSyncQueryableExtensions
         ReadConsistency.Level.Bounded => string.Create(CultureInfo.InvariantCulture, $"{ConsistencyTag}{consistency.Bound.Ticks}"),
         var kind => ConsistencyTag + kind,
     });
+
+    /// <summary>Where the query would go if it ran now, and why. Runs nothing, but may ask the primary for its position.</summary>
+    /// <param name="source">A query of a context with <c>UseDbSync</c>.</param>
+    /// <exception cref="DbSyncException">DBS7003 when the query's context has no DbSync.</exception>
+    public static QueryRoute GetRoute<T>(this IQueryable<T> source)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        return source.Provider.Execute<IEnumerable>(source.Expression) is IRoutedQuery query
+            ? query.Explain()
+            : throw new DbSyncException(ErrorCodes.CannotPlugIn, "This query's context has no DbSync.", "Call UseDbSync on its options.");
+    }
 
     /// <summary>The level that a tag names; null when it names none.</summary>
     internal static ReadConsistency? ConsistencyOf(string tag)

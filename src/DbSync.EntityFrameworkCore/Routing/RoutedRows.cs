@@ -13,7 +13,7 @@ namespace DbSync.EntityFrameworkCore.Routing;
 /// may fail at any row is read to its end before that.
 /// </summary>
 internal sealed class RoutedRows<TResult, TRow>(QueryShape<TResult> shape, QueryContext context)
-    : IEnumerable<TRow>, IAsyncEnumerable<TRow>, IRelationalQueryingEnumerable
+    : IEnumerable<TRow>, IAsyncEnumerable<TRow>, IRelationalQueryingEnumerable, IRoutedQuery
 {
     public IEnumerator<TRow> GetEnumerator()
     {
@@ -108,6 +108,14 @@ internal sealed class RoutedRows<TResult, TRow>(QueryShape<TResult> shape, Query
         {
             lease.Release();
         }
+    }
+
+    public QueryRoute Explain()
+    {
+        var answer = QueryExecutors.Wait(Router.DecideAsync(shape, Router.ScopeOf(context), CancellationToken.None));
+        var position = answer.Lease?.Snapshot.Position.ToString();
+        answer.Lease?.Release();
+        return new QueryRoute(answer.Reason, answer.Detail, position);
     }
 
     /// <summary>The primary's command: who takes it into his own hands runs it on the context's own connection.</summary>
