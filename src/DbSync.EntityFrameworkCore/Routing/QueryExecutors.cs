@@ -35,7 +35,12 @@ internal static class QueryExecutors
     {
         var scope = Router.ScopeOf(context);
         var lease = Wait(Router.EnterAsync(shape, context, scope));
-        if (lease is null) return shape.OnPrimary(context);
+        if (lease is null)
+        {
+            var answer = shape.OnPrimary(context);
+            if (scope.Mode == RoutingMode.Shadow) Done(Shadow.CompareAsync(shape, context, scope, answer, value => new(value)));
+            return answer;
+        }
         var failed = true;
         try
         {
@@ -58,7 +63,13 @@ internal static class QueryExecutors
     {
         var scope = Router.ScopeOf(context);
         var lease = await Router.EnterAsync(shape, context, scope).ConfigureAwait(false);
-        if (lease is null) return await shape.OnPrimary(context).ConfigureAwait(false);
+        if (lease is null)
+        {
+            var answer = await shape.OnPrimary(context).ConfigureAwait(false);
+            if (scope.Mode == RoutingMode.Shadow)
+                await Shadow.CompareAsync(shape, context, scope, answer, async task => await task.ConfigureAwait(false)).ConfigureAwait(false);
+            return answer;
+        }
         var failed = true;
         try
         {
@@ -79,6 +90,8 @@ internal static class QueryExecutors
 
     /// <summary>The result of what ran without awaiting anything.</summary>
     internal static T Wait<T>(ValueTask<T> completed) => completed.IsCompleted ? completed.GetAwaiter().GetResult() : completed.AsTask().GetAwaiter().GetResult();
+
+    internal static void Done(ValueTask completed) => completed.AsTask().GetAwaiter().GetResult();
 
     private static Type? RowsOf(Type type) =>
         type.IsAssignableTo(typeof(IQueryable))

@@ -47,9 +47,16 @@ internal sealed class RouteLog(ILoggingOptions options)
         if (Queries.Enabled) Queries.Add(1, ToPrimary, Reasons[(int)reason]);
     }
 
-    public void FellBack(DbContext context, RouteReason reason, string detail) => _fallback.Log(Logger(context), reason, detail);
+    public void FellBack(DbContext context, RouteReason reason, string detail) => Report(context, _fallback, reason, detail);
 
-    public void Differs(DbContext context, int primaryRows, int replicaRows) => _differs.Log(Logger(context), primaryRows, replicaRows);
+    public void Differs(DbContext context, int primaryRows, int replicaRows) => Report(context, _differs, primaryRows, replicaRows);
 
-    private static IDiagnosticsLogger<DbLoggerCategory.Query> Logger(DbContext context) => context.GetService<IDiagnosticsLogger<DbLoggerCategory.Query>>();
+    /// <summary>To the log, to diagnostic listeners and to LogTo, as EF Core's own events go.</summary>
+    private static void Report<T1, T2>(DbContext context, EventDefinition<T1, T2> definition, T1 first, T2 second)
+    {
+        var logger = context.GetService<IDiagnosticsLogger<DbLoggerCategory.Query>>();
+        if (logger.ShouldLog(definition)) definition.Log(logger, first, second);
+        if (logger.NeedsEventData(definition, out var hasListeners, out var hasSimpleLog))
+            logger.DispatchEventData(definition, new EventData(definition, (_, _) => definition.GenerateMessage(first, second)), hasListeners, hasSimpleLog);
+    }
 }

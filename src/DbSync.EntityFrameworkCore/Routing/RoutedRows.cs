@@ -46,7 +46,11 @@ internal sealed class RoutedRows<TResult, TRow>(QueryShape<TResult> shape, Query
                 }
             }
         }
-        return ((IEnumerable<TRow>)(object)shape.OnPrimary(context)!).GetEnumerator();
+        var primary = (IEnumerable<TRow>)(object)shape.OnPrimary(context)!;
+        if (scope.Mode != RoutingMode.Shadow) return primary.GetEnumerator();
+        var answer = primary.ToList();
+        QueryExecutors.Done(Shadow.CompareAsync(shape, context, scope, answer, rows => new(((IEnumerable<TRow>)(object)rows!).ToList())));
+        return answer.GetEnumerator();
     }
 
     public async IAsyncEnumerator<TRow> GetAsyncEnumerator(CancellationToken cancellationToken = default)
@@ -76,22 +80,34 @@ internal sealed class RoutedRows<TResult, TRow>(QueryShape<TResult> shape, Query
                 }
                 if (!failed)
                 {
-                    failed = true;
                     foreach (var row in ahead) yield return row;
                     while (more && await rows!.MoveNextAsync().ConfigureAwait(false)) yield return rows.Current;
-                    failed = false;
                     yield break;
                 }
             }
             finally
             {
                 if (rows is not null) await rows.DisposeAsync().ConfigureAwait(false);
-                lease.Release(failed: false);
+                lease.Release(failed);
             }
+        }
+        if (scope.Mode == RoutingMode.Shadow)
+        {
+            var answer = await ListAsync(shape.OnPrimary(context)).ConfigureAwait(false);
+            await Shadow.CompareAsync(shape, context, scope, answer, async rows => await ListAsync(rows).ConfigureAwait(false)).ConfigureAwait(false);
+            foreach (var row in answer) yield return row;
+            yield break;
         }
         var primary = ((IAsyncEnumerable<TRow>)(object)shape.OnPrimary(context)!).GetAsyncEnumerator(cancellationToken);
         await using var disposing = primary.ConfigureAwait(false);
         while (await primary.MoveNextAsync().ConfigureAwait(false)) yield return primary.Current;
+    }
+
+    private async ValueTask<List<TRow>> ListAsync(TResult rows)
+    {
+        var list = new List<TRow>();
+        await foreach (var row in ((IAsyncEnumerable<TRow>)(object)rows!).WithCancellation(context.CancellationToken).ConfigureAwait(false)) list.Add(row);
+        return list;
     }
 
     /// <summary>The SQL of whoever would answer now, after a line that says who and why.</summary>

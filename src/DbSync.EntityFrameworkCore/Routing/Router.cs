@@ -32,10 +32,16 @@ internal static class Router
     }
 
     /// <summary>Where the query would go now, and why.</summary>
-    public static async ValueTask<GateAnswer> DecideAsync<TResult>(QueryShape<TResult> shape, DbSyncScope scope, CancellationToken cancellationToken)
+    public static ValueTask<GateAnswer> DecideAsync<TResult>(QueryShape<TResult> shape, DbSyncScope scope, CancellationToken cancellationToken) =>
+        scope.Mode != RoutingMode.On && shape.Plan.Primary is null
+            ? new(new GateAnswer(RouteReason.SwitchedOff, $"routing is {scope.Mode}"))
+            : DecideAsync(shape, scope, shape.Plan.Consistency ?? scope.Consistency ?? scope.Settings.Consistency, cancellationToken);
+
+    /// <summary>Where the query would go now at a level, if routing is on.</summary>
+    public static async ValueTask<GateAnswer> DecideAsync<TResult>(
+        QueryShape<TResult> shape, DbSyncScope scope, ReadConsistency consistency, CancellationToken cancellationToken)
     {
         if (shape.Plan.Primary is { } primary) return new(primary.Reason, primary.Detail);
-        if (scope.Mode != RoutingMode.On) return new(RouteReason.SwitchedOff, $"routing is {scope.Mode}");
         if (HoldsTransaction(scope)) return new(RouteReason.Transaction, "a transaction is open");
         if (scope.HasConnectionInterceptors) return new(RouteReason.Interceptors, "the context has connection interceptors");
         var replica = shape.ForReplica(scope);
@@ -43,8 +49,7 @@ internal static class Router
         if (scope.Primary.DbConnection.State != ConnectionState.Closed) return new(RouteReason.ConnectionOpen, "the context's connection is held open");
         try
         {
-            return await ReplicaGate.EnterAsync(scope, replica.Needs!, shape.Plan.Consistency ?? scope.Consistency ?? scope.Settings.Consistency, shape.IsAsync, cancellationToken)
-                .ConfigureAwait(false);
+            return await ReplicaGate.EnterAsync(scope, replica.Needs!, consistency, shape.IsAsync, cancellationToken).ConfigureAwait(false);
         }
         catch (DbException)
         {
