@@ -36,6 +36,8 @@ internal sealed class ReplicaCompanion(IRelationalTypeMappingSource mainMappings
 
     private ReplicaModel BuildModel(IServiceScopeFactory scopes, DbContext context, IDbContextOptions main)
     {
+        if (AppContext.TryGetSwitch("Npgsql.EnableLegacyTimestampBehavior", out var legacy) && legacy)
+            return new ReplicaModel(null, "with Npgsql's legacy timestamp behaviour DateTimes mean something else");
         using var scope = scopes.CreateScope();
         try
         {

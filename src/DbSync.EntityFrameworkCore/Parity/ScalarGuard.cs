@@ -67,7 +67,8 @@ internal sealed class ScalarGuard(ReplicaNeeds needs, SqlGuard tables)
         if (term.PgType is "json" or "jsonb" or "xml" || term.PgType?.EndsWith("[]", StringComparison.Ordinal) == true) throw SqlGuard.Refused($"the order of {term.PgType}");
         if (term.NeedsCollation && !term.IsColumn) throw SqlGuard.Refused($"the order of a computed {term.PgType}");
         if (scalar.Type == typeof(string) && term.Columns.IsEmpty) throw SqlGuard.Refused("the order of computed text");
-        if (scalar.Type == typeof(string) || term.NeedsCollation)
+        // By the stored type: an enum that is kept as text is sorted as text.
+        if (scalar.Type == typeof(string) || term.NeedsCollation || (term.PgType is { } stored && IsText(stored)))
             foreach (var (table, column, pgType) in term.Columns) needs.AddColumn(table, column, pgType, ordered: true);
     }
 
@@ -158,8 +159,8 @@ internal sealed class ScalarGuard(ReplicaNeeds needs, SqlGuard tables)
 
     private void Integers(SqlBinaryExpression binary)
     {
-        Examine(binary.Left, Use.Argument);
-        Examine(binary.Right, Use.Argument);
+        foreach (var operand in new[] { binary.Left, binary.Right })
+            if (Examine(operand, Use.Argument).PgType is { } pgType && !IsInteger(pgType) && pgType != "boolean") throw SqlGuard.Refused($"arithmetic on {pgType}");
     }
 
     private void Equal(SqlExpression left, SqlExpression right, bool isOrder = false)
