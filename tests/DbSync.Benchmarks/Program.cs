@@ -1,5 +1,6 @@
 using DbSync.Benchmarks;
 using DbSync.Benchmarks.Locks;
+using DbSync.Benchmarks.Reads;
 using DbSync.Benchmarks.Replication;
 using DbSync.Benchmarks.Sharding;
 
@@ -7,6 +8,7 @@ using DbSync.Benchmarks.Sharding;
 var benchmarks = new Dictionary<string, Func<BenchmarkArguments, CancellationToken, Task<BenchmarkReport>>>(StringComparer.Ordinal)
 {
     ["locks"] = (_, cancellationToken) => LocksBenchmark.RunAsync(cancellationToken),
+    ["reads"] = ReadsBenchmark.RunAsync,
     ["replication"] = ReplicationBenchmark.RunAsync,
     ["sharding"] = (_, cancellationToken) => ShardingBenchmark.RunAsync(cancellationToken),
 };

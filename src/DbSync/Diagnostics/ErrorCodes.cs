@@ -72,4 +72,8 @@ internal static class ErrorCodes
     public const string LockEpochsUsedUp = "DBS6010";
     public const string LockEntryGone = "DBS6011";
     public const string FenceNotRegistered = "DBS6012";
+
+    public const string NotRouted = "DBS7001";
+    public const string NotFreshEnough = "DBS7002";
+    public const string CannotPlugIn = "DBS7003";
 }

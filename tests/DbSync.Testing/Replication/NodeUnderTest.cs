@@ -68,6 +68,7 @@ public sealed class NodeUnderTest : IAsyncDisposable
         var shards = Enumerable.Range(0, Shards).Select(i => new NodeFile.Shard($"s{i}", NodeFile.FileNameOf($"s{i}", 1))).ToList();
         var identity = new NodeFile("main", "test", Slot, Publication, "", "", shards);
         var options = PrimaryOptions(Start);
+        identity.Save(DataPath); // readers find the shards by it
         var source = Source = new PostgresSource(options, TimeProvider.System);
         var directory = DataDirectory.Lock(DataPath);
         Node = new SyncNode(

@@ -1,0 +1,36 @@
+using System.Buffers.Binary;
+using System.Buffers.Text;
+
+namespace DbSync.EntityFrameworkCore.Consistency;
+
+/// <summary>
+/// A position of one PostgreSQL cluster in a form that fits a header or a cookie. It isn't signed: one that was made up makes a reader ask the
+/// primary, which ignores positions beyond its own, and nothing else.
+/// </summary>
+internal readonly record struct SyncToken(ulong SystemIdentifier, uint Timeline, Lsn Position)
+{
+    private const byte Format = 1;
+    private const int Bytes = 1 + 8 + 4 + 8;
+
+    public override string ToString()
+    {
+        Span<byte> bytes = stackalloc byte[Bytes];
+        bytes[0] = Format;
+        BinaryPrimitives.WriteUInt64BigEndian(bytes[1..], SystemIdentifier);
+        BinaryPrimitives.WriteUInt32BigEndian(bytes[9..], Timeline);
+        BinaryPrimitives.WriteUInt64BigEndian(bytes[13..], Position.Value);
+        return Base64Url.EncodeToString(bytes);
+    }
+
+    /// <summary>Reads a token; false when the text is none.</summary>
+    public static bool TryParse(string? text, out SyncToken token)
+    {
+        token = default;
+        Span<byte> bytes = stackalloc byte[Bytes];
+        if (text is not { Length: > 0 and <= 64 } || !Base64Url.IsValid(text) || Base64Url.GetMaxDecodedLength(text.Length) < Bytes) return false;
+        if (!Base64Url.TryDecodeFromChars(text, bytes, out var written) || written != Bytes || bytes[0] != Format) return false;
+        token = new SyncToken(
+            BinaryPrimitives.ReadUInt64BigEndian(bytes[1..]), BinaryPrimitives.ReadUInt32BigEndian(bytes[9..]), new Lsn(BinaryPrimitives.ReadUInt64BigEndian(bytes[13..])));
+        return true;
+    }
+}

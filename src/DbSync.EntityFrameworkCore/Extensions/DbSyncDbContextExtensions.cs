@@ -1,0 +1,67 @@
+using DbSync;
+using DbSync.EntityFrameworkCore;
+using DbSync.EntityFrameworkCore.Consistency;
+using DbSync.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+
+namespace Microsoft.EntityFrameworkCore;
+
+/// <summary>Sessions, levels and routing of one context.</summary>
+public static class DbSyncDbContextExtensions
+{
+    /// <summary>
+    /// What the context's session has written and read so far, as a text for a header, a cookie or a job: whoever gives it to
+    /// <see cref="JoinSyncToken"/> reads that or later, in this process or another. It isn't signed; one that was made up does no harm.
+    /// Asks the primary, once, if something was written since the last routed read.
+    /// </summary>
+    /// <param name="context">A context with <c>UseDbSync</c>.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <exception cref="DbSyncException">DBS2001 when the primary can't be asked.</exception>
+    public static async Task<string> GetSyncTokenAsync(this DbContext context, CancellationToken cancellationToken = default)
+    {
+        var scope = ScopeOf(context);
+        var (link, session) = (scope.Link, scope.Session);
+        var facts = await link.GetFactsAsync(scope.Primary, scope.Settings, scope.Directory.Node?.Publication ?? "", async: true, cancellationToken).ConfigureAwait(false)
+            ?? throw new DbSyncException(ErrorCodes.PrimaryUnreachable, "The primary can't be asked for its position.");
+        var need = session.Need(link);
+        var position = Lsn.Max(need.Own, need.Joined);
+        if (need.IsDirty || need.Joined > need.Own || position == Lsn.Zero)
+        {
+            var mark = session.Mark();
+            position = await PrimaryLink.ReadPositionAsync(scope.Primary, async: true, cancellationToken).ConfigureAwait(false);
+            session.Learn(link, position, mark);
+        }
+        return new SyncToken(facts.SystemIdentifier, facts.Timeline, position).ToString();
+    }
+
+    /// <summary>The context's session sees from now on what the token stands for. Text that is no token is ignored.</summary>
+    /// <param name="context">A context with <c>UseDbSync</c>.</param>
+    /// <param name="token">What <see cref="GetSyncTokenAsync"/> gave; null for none.</param>
+    public static void JoinSyncToken(this DbContext context, string? token) => ScopeOf(context).Session.Join(token);
+
+    /// <summary>Gives the context a session to share with others.</summary>
+    /// <param name="context">A context with <c>UseDbSync</c>.</param>
+    /// <param name="session">The session.</param>
+    public static void UseSyncSession(this DbContext context, DbSyncSession session)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        ScopeOf(context).Use(session);
+    }
+
+    /// <summary>The routing of this context alone, until it goes back to its pool.</summary>
+    /// <param name="context">A context with <c>UseDbSync</c>.</param>
+    /// <param name="mode">The mode; null: as its options say.</param>
+    public static void SetRouting(this DbContext context, RoutingMode? mode) => ScopeOf(context).Routing = mode;
+
+    /// <summary>The consistency level of this context alone, until it goes back to its pool.</summary>
+    /// <param name="context">A context with <c>UseDbSync</c>.</param>
+    /// <param name="consistency">The level; null: as its options say.</param>
+    public static void SetReadConsistency(this DbContext context, ReadConsistency? consistency) => ScopeOf(context).Consistency = consistency;
+
+    private static DbSyncScope ScopeOf(DbContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        return context.GetInfrastructure().GetService(typeof(DbSyncScope)) as DbSyncScope ?? throw new DbSyncException(
+            ErrorCodes.CannotPlugIn, "This context has no DbSync.", "Call UseDbSync on its options.");
+    }
+}

@@ -1,0 +1,121 @@
+using DbSync.EntityFrameworkCore.Consistency;
+using DbSync.EntityFrameworkCore.Replicas;
+using DbSync.EntityFrameworkCore.Routing;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Internal;
+using Microsoft.EntityFrameworkCore.Storage;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace DbSync.EntityFrameworkCore.Infrastructure;
+
+/// <summary>What DbSync keeps for one context: its session, its SQLite services, and the snapshot that its running queries read.</summary>
+internal sealed class DbSyncScope : IDisposable, IResettableService
+{
+    private readonly IDbContextOptions _options;
+    private readonly ReplicaCompanion _companion;
+    private readonly DbSyncSession _own = new();
+    private ReplicaScope? _replica;
+    private IRelationalConnection? _primary;
+    private DbSyncSession? _given;
+    private DbSyncSession? _ofScope;
+    private bool _askedScope;
+    private string? _linkedTo;
+    private PrimaryLink? _link;
+
+    public DbSyncScope(ICurrentDbContext current, IDbContextOptions options, ReplicaCompanion companion, RouteLog log)
+    {
+        (Context, _options, _companion, Log) = (current.Context, options, companion, log);
+        Settings = options.FindExtension<DbSyncOptionsExtension>()!.Settings;
+        Directory = ReplicaDirectory.For(Settings.DataDirectory);
+        Switch = RoutingSwitch.For(Settings.DataDirectory);
+        var core = options.FindExtension<CoreOptionsExtension>();
+        HasConnectionInterceptors = !Settings.TrustConnectionInterceptors && core?.Interceptors?.Any(i => i is IDbConnectionInterceptor) == true;
+    }
+
+    public DbContext Context { get; }
+
+    public DbSyncSettings Settings { get; }
+
+    public RouteLog Log { get; }
+
+    public ReplicaDirectory Directory { get; }
+
+    public RoutingSwitch Switch { get; }
+
+    /// <summary>The mode of this context alone; null: as its options or the directory's switch say.</summary>
+    public RoutingMode? Routing { get; set; }
+
+    /// <summary>The level of this context alone; null: as its options say.</summary>
+    public ReadConsistency? Consistency { get; set; }
+
+    public bool HasConnectionInterceptors { get; }
+
+    /// <summary>The snapshot that queries of this context are reading now.</summary>
+    public ReplicaLease? Lease { get; set; }
+
+    public RoutingMode Mode => Routing ?? Settings.Routing ?? Switch.Mode;
+
+    public IRelationalConnection Primary => _primary ??= Context.GetInfrastructure().GetRequiredService<IRelationalConnection>();
+
+    /// <summary>The SQLite services; made when the first query needs them.</summary>
+    /// <exception cref="NotRoutableException">The replica model can't be made from the context's model.</exception>
+    public ReplicaScope Replica => _replica ??= _companion.Open(Context, _options);
+
+    /// <summary>The way to the primary that the context uses now: it can change while a pooled context is out.</summary>
+    public PrimaryLink Link
+    {
+        get
+        {
+            var connectionString = Primary.ConnectionString ?? "";
+            if (_link is not null && connectionString == _linkedTo) return _link;
+            (_linkedTo, _link) = (connectionString, PrimaryLink.Of(connectionString, Settings.IgnoreRowLevelSecurity));
+            return _link;
+        }
+    }
+
+    /// <summary>The session given to the context, or the flow's, or the DI scope's, or the context's own.</summary>
+    public DbSyncSession Session => _given ?? DbSyncSession.Current ?? OfScope ?? _own;
+
+    private DbSyncSession? OfScope
+    {
+        get
+        {
+            if (_askedScope) return _ofScope;
+            _askedScope = true;
+            try
+            {
+                _ofScope = _options.FindExtension<CoreOptionsExtension>()?.ApplicationServiceProvider?.GetService<DbSyncSession>();
+            }
+            catch (InvalidOperationException)
+            {
+                // A pooled context knows only the root provider, which gives out no scoped service.
+            }
+            return _ofScope;
+        }
+    }
+
+    public void Use(DbSyncSession session) => _given = session;
+
+    public void MarkDirty() => Session.MarkDirty(Link);
+
+    public void ResetState()
+    {
+        _own.Clear();
+        (_given, Routing, Consistency) = (null, null, null);
+        Lease?.Abandon();
+    }
+
+    public Task ResetStateAsync(CancellationToken cancellationToken = default)
+    {
+        ResetState();
+        return Task.CompletedTask;
+    }
+
+    public void Dispose()
+    {
+        Lease?.Abandon();
+        _replica?.Dispose();
+    }
+}

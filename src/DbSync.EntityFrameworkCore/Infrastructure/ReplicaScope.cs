@@ -1,0 +1,39 @@
+using DbSync.EntityFrameworkCore.Parity;
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore.Metadata;
+using Microsoft.EntityFrameworkCore.Query;
+using Microsoft.EntityFrameworkCore.Storage;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace DbSync.EntityFrameworkCore.Infrastructure;
+
+/// <summary>The SQLite provider's services of one context.</summary>
+internal sealed class ReplicaScope(IServiceScope scope, IModel model) : IDisposable
+{
+    private readonly IQueryContextFactory _contexts = scope.ServiceProvider.GetRequiredService<IQueryContextFactory>();
+    private readonly IRelationalConnection _connection = scope.ServiceProvider.GetRequiredService<IRelationalConnection>();
+
+    public IModel Model => model;
+
+    /// <summary>Compiles a query over the main model's roots, turned into the replica's.</summary>
+    /// <exception cref="NotRoutableException">The replica might answer it differently.</exception>
+    public (Func<QueryContext, TResult> Query, ReplicaNeeds Needs) Compile<TResult>(System.Linq.Expressions.Expression query, bool async, bool tracks)
+    {
+        var compilation = scope.ServiceProvider.GetRequiredService<ReplicaCompilation>();
+        compilation.Begin(tracks);
+        var compiled = scope.ServiceProvider.GetRequiredService<IDatabase>().CompileQuery<TResult>(new RootRewriter(model).Visit(query), async);
+        return (compiled, compilation.End());
+    }
+
+    /// <summary>A query context like the main one, reading from <paramref name="replica"/>.</summary>
+    public QueryContext CreateContext(QueryContext main, SqliteConnection replica)
+    {
+        _connection.SetDbConnection(replica, contextOwnsConnection: false);
+        var context = _contexts.Create();
+        foreach (var (name, value) in main.Parameters) context.Parameters[name] = value;
+        context.CancellationToken = main.CancellationToken;
+        return context;
+    }
+
+    public void Dispose() => scope.Dispose();
+}

@@ -1,0 +1,53 @@
+namespace DbSync.EntityFrameworkCore;
+
+/// <summary>The options of <c>UseDbSync</c>.</summary>
+public sealed class DbSyncOptionsBuilder
+{
+    internal DbSyncOptionsBuilder(DbSyncSettings settings) => Settings = settings;
+
+    internal DbSyncSettings Settings { get; private set; }
+
+    /// <summary>The level of queries that name none with <c>WithConsistency</c>. Default: <see cref="ReadConsistency.Session"/>.</summary>
+    public DbSyncOptionsBuilder UseConsistency(ReadConsistency consistency) => With(Settings with { Consistency = consistency });
+
+    /// <summary>How long a query waits for the replica to be fresh enough, and what happens then. Default: 200 ms, then the primary answers.</summary>
+    /// <param name="timeout">Zero: don't wait.</param>
+    /// <param name="then">What happens to a query that has waited in vain.</param>
+    public DbSyncOptionsBuilder WaitUpTo(TimeSpan timeout, OnRefusal then = OnRefusal.Primary)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(timeout, TimeSpan.Zero);
+        return With(Settings with { WaitMax = timeout, OnRefusal = then });
+    }
+
+    /// <summary>
+    /// How old a replica may be and still answer queries of the level Session; null for no limit. Default: 60 s. A replica whose node has
+    /// stopped grows older than that, and the primary answers.
+    /// </summary>
+    public DbSyncOptionsBuilder LimitStaleness(TimeSpan? limit) => With(Settings with { StalenessMax = limit });
+
+    /// <summary>The mode of this context. Default: that of <see cref="RoutingSwitch.For"/>, which can be switched while the application runs.</summary>
+    public DbSyncOptionsBuilder UseRouting(RoutingMode mode) => With(Settings with { Routing = mode });
+
+    /// <summary>
+    /// A query that could have been routed, and isn't, throws <c>DBS7001</c> with the reason instead of being answered by the primary. For
+    /// tests. Queries that belong to the primary (tracked, in a transaction, <c>UsePrimary</c>) don't throw.
+    /// </summary>
+    public DbSyncOptionsBuilder ThrowOnFallback(bool enabled = true) => With(Settings with { ThrowOnFallback = enabled });
+
+    /// <summary>
+    /// Says that the context's connection interceptors change nothing that an answer depends on. Without it a context with such an interceptor
+    /// isn't routed: it may choose a schema or a tenant on the connection (<c>SET search_path</c>), which a replica never sees.
+    /// </summary>
+    public DbSyncOptionsBuilder TrustConnectionInterceptors() => With(Settings with { TrustConnectionInterceptors = true });
+
+    /// <summary>
+    /// Routes tables under row-level security too. The replica holds every row and applies no policy: only for contexts that may see all of them.
+    /// </summary>
+    public DbSyncOptionsBuilder IgnoreRowLevelSecurity() => With(Settings with { IgnoreRowLevelSecurity = true });
+
+    private DbSyncOptionsBuilder With(DbSyncSettings settings)
+    {
+        Settings = settings;
+        return this;
+    }
+}

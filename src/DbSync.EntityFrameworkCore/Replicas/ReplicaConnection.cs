@@ -1,0 +1,127 @@
+using System.Globalization;
+using System.Text;
+using DbSync.Sqlite;
+using Microsoft.Data.Sqlite;
+
+namespace DbSync.EntityFrameworkCore.Replicas;
+
+/// <summary>
+/// An open connection to a shard, kept ready: collations and functions are registered once. One query at a time uses it; everything between
+/// <see cref="Begin"/> and <see cref="End"/> reads one position.
+/// </summary>
+internal sealed class ReplicaConnection : IDisposable
+{
+    private readonly ReplicaDirectory _directory;
+    private readonly NativeStatements _statements;
+    private readonly NativeStatement _begin;
+    private readonly NativeStatement _commit;
+    private readonly NativeStatement _version;
+    private readonly NativeStatement _schemaVersion;
+    private readonly NativeStatement _head;
+    private readonly NativeStatement _live;
+    private NativeStatement? _beat;
+    private long _seen = -1;
+    private ReplicaSnapshot? _snapshot;
+
+    public ReplicaConnection(ReplicaDirectory directory, string file, SqliteConnection connection)
+    {
+        (_directory, File, Connection) = (directory, file, connection);
+        ReplicaFunctions.Register(connection);
+        _statements = new NativeStatements(connection);
+        _begin = _statements.Prepare("BEGIN");
+        _commit = _statements.Prepare("COMMIT");
+        _version = _statements.Prepare("PRAGMA data_version");
+        _schemaVersion = _statements.Prepare("PRAGMA schema_version");
+        _head = _statements.Prepare(
+            "SELECT applied_lsn, (SELECT count(*) FROM \"dbsync.primary_only\"), (SELECT total(length(labels)) FROM \"dbsync.enum\") FROM \"dbsync.shard\"");
+        _live = _statements.Prepare("SELECT total(state) FROM \"dbsync.table\"");
+    }
+
+    public SqliteConnection Connection { get; }
+
+    /// <summary>The shard file it reads.</summary>
+    public string File { get; }
+
+    /// <summary>Opens the snapshot; the same object as before when nothing was committed since.</summary>
+    public ReplicaSnapshot Begin()
+    {
+        _begin.Run();
+        try
+        {
+            var version = _version.Single();
+            if (version == _seen && _snapshot is not null) return _snapshot;
+            var snapshot = Look();
+            (_seen, _snapshot) = (version, snapshot);
+            return snapshot;
+        }
+        catch
+        {
+            End();
+            throw;
+        }
+    }
+
+    public void End()
+    {
+        if (SQLitePCL.raw.sqlite3_get_autocommit(Connection.Handle) == 0) _commit.Run();
+    }
+
+    public void Dispose()
+    {
+        foreach (var statement in new[] { _begin, _commit, _version, _schemaVersion, _head, _live, _beat }) statement?.Dispose();
+        Connection.Dispose();
+    }
+
+    private ReplicaSnapshot Look()
+    {
+        var schema = _schemaVersion.Single();
+        if (!_head.Step()) return new ReplicaSnapshot(Lsn.Zero, null, ReplicaCatalog.Load(_statements));
+        var (position, marks, labels) = (new Lsn((ulong)_head.Integer(0)), _head.Integer(1), _head.Integer(2));
+        _head.Reset();
+        var catalog = _snapshot?.Catalog;
+        var states = catalog is { AreAllLive: true } ? -1 : _live.Single();
+        var fingerprint = new CatalogFingerprint(File, schema, marks, labels, states);
+        if (catalog is null || _snapshot!.Fingerprint != fingerprint)
+        {
+            catalog = _directory.CatalogOf(fingerprint, () => ReplicaCatalog.Load(_statements));
+            if (catalog.AreAllLive) fingerprint = fingerprint with { States = -1 };
+            foreach (var (name, order) in Enums()) SqliteCollations.RegisterEnum(Connection.Handle!.DangerousGetHandle(), name, order);
+            _beat?.Dispose();
+            _beat = catalog.Find("dbsync.heartbeat") is { State: TableState.Live } ? _statements.Prepare("SELECT max(beat_at) FROM \"dbsync.heartbeat\"") : null;
+        }
+        return new ReplicaSnapshot(position, BeatAt(), catalog) { Fingerprint = fingerprint };
+    }
+
+    private DateTimeOffset? BeatAt()
+    {
+        if (_beat is null || !_beat.Step()) return null;
+        Span<char> text = stackalloc char[64];
+        var bytes = _beat.Bytes(0);
+        DateTimeOffset? at = bytes.Length is > 0 and < 64
+            && DateTimeOffset.TryParse(text[..Encoding.ASCII.GetChars(bytes, text)], CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var parsed)
+                ? parsed
+                : null;
+        _beat.Reset();
+        return at;
+    }
+
+    private List<(string Name, string[] Labels)> Enums()
+    {
+        var enums = new List<(string, string[])>();
+        using var rows = _statements.Prepare("SELECT collation, labels FROM \"dbsync.enum\"");
+        while (rows.Step()) enums.Add((rows.Text(0), System.Text.Json.JsonSerializer.Deserialize<string[]>(rows.Bytes(1))!));
+        return enums;
+    }
+}
+
+/// <summary>What a connection reads between begin and end.</summary>
+/// <param name="Position">The position of the primary's log that the rows belong to.</param>
+/// <param name="BeatAt">The primary's clock at the newest heartbeat that is visible; null when none is.</param>
+/// <param name="Catalog">The tables.</param>
+internal sealed record ReplicaSnapshot(Lsn Position, DateTimeOffset? BeatAt, ReplicaCatalog Catalog)
+{
+    public CatalogFingerprint Fingerprint { get; init; }
+}
+
+/// <summary>Changes whenever a catalog does: DDL, a mark, an enum's labels, the state of a table that is being copied.</summary>
+internal readonly record struct CatalogFingerprint(string File, long Schema, long Marks, long Labels, long States);

@@ -1,0 +1,82 @@
+using System.Globalization;
+using DbSync.EntityFrameworkCore.Parity;
+using Microsoft.Data.Sqlite;
+using SQLitePCL;
+
+namespace DbSync.EntityFrameworkCore.Replicas;
+
+/// <summary>
+/// The functions that EF Core's SQLite provider calls, computing what PostgreSQL computes. Where one can't, it fails: the query then runs on
+/// the primary.
+/// </summary>
+internal static class ReplicaFunctions
+{
+    /// <summary>Passes an int4 result on, and fails where PostgreSQL says "integer out of range".</summary>
+    public const string Int4 = "dbsync_int4";
+
+    /// <summary>Passes an int8 result on, and fails where it overflowed (SQLite goes on with a float).</summary>
+    public const string Int8 = "dbsync_int8";
+
+    public static void Register(SqliteConnection connection)
+    {
+        RegisterDecimals(connection);
+        connection.CreateFunction("lower", (string? text) => text is null ? null : CaseMapping.Lower(text), isDeterministic: true);
+        connection.CreateFunction("upper", (string? text) => text is null ? null : CaseMapping.Upper(text), isDeterministic: true);
+        connection.CreateFunction(
+            ReplicaMemberTranslators.DayFunction, (string? instant) => instant is null ? null : string.Concat(instant.AsSpan(0, 10), " 00:00:00"), isDeterministic: true);
+        RegisterRange(connection, Int4, int.MinValue, int.MaxValue);
+        RegisterRange(connection, Int8, long.MinValue, long.MaxValue);
+    }
+
+    private static void RegisterDecimals(SqliteConnection connection)
+    {
+        Binary(connection, "ef_add", DecimalMath.Add);
+        Binary(connection, "ef_multiply", DecimalMath.Multiply);
+        connection.CreateFunction("ef_negate", (string? value) => value is null ? null : Text(-Number(value)), isDeterministic: true);
+        connection.CreateFunction(
+            "ef_compare",
+            (string? left, string? right) => left is null || right is null ? default(int?) : decimal.Compare(Number(left), Number(right)),
+            isDeterministic: true);
+        Aggregate(connection, "ef_sum", DecimalMath.Add);
+        Aggregate(connection, "ef_max", (a, b) => a >= b ? a : b);
+        Aggregate(connection, "ef_min", (a, b) => a <= b ? a : b);
+    }
+
+    private static void Binary(SqliteConnection connection, string name, Func<decimal, decimal, decimal> operation) => connection.CreateFunction(
+        name,
+        (string? left, string? right) => left is null || right is null ? null : Text(operation(Number(left), Number(right))),
+        isDeterministic: true);
+
+    private static void Aggregate(SqliteConnection connection, string name, Func<decimal, decimal, decimal> step) => connection.CreateAggregate(
+        name,
+        default(decimal?),
+        (decimal? total, string? value) => value is null ? total : total is { } before ? step(before, Number(value)) : Number(value),
+        total => total is { } result ? Text(result) : null,
+        isDeterministic: true);
+
+    private static void RegisterRange(SqliteConnection connection, string name, long min, long max)
+    {
+        void Check(sqlite3_context context, object user, sqlite3_value[] arguments)
+        {
+            var value = arguments[0];
+            switch (raw.sqlite3_value_type(value))
+            {
+                case raw.SQLITE_NULL:
+                    raw.sqlite3_result_null(context);
+                    return;
+                case raw.SQLITE_INTEGER when raw.sqlite3_value_int64(value) is var number && number >= min && number <= max:
+                    raw.sqlite3_result_int64(context, number);
+                    return;
+                default:
+                    raw.sqlite3_result_error(context, "out of range");
+                    return;
+            }
+        }
+        var result = raw.sqlite3_create_function(connection.Handle, name, 1, raw.SQLITE_UTF8 | raw.SQLITE_DETERMINISTIC, null, Check);
+        SqliteException.ThrowExceptionForRC(result, connection.Handle);
+    }
+
+    private static decimal Number(string text) => decimal.Parse(text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture);
+
+    private static string Text(decimal value) => value.ToString(CultureInfo.InvariantCulture);
+}

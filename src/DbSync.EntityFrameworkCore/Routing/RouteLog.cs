@@ -1,0 +1,62 @@
+using System.Diagnostics.Metrics;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.Extensions.Logging;
+
+namespace DbSync.EntityFrameworkCore.Routing;
+
+/// <summary>Counts where queries go, and reports once for each shape why it isn't routed.</summary>
+internal sealed class RouteLog(ILoggingOptions options)
+{
+    private static readonly Meter Meter = new("DbSync");
+
+    private static readonly Counter<long> Queries = Meter.CreateCounter<long>(
+        "dbsync.ef.queries", "{query}", "Executed queries by who answered (dbsync.route) and why (dbsync.reason).");
+
+    private static readonly KeyValuePair<string, object?> ToReplica = new("dbsync.route", "replica");
+    private static readonly KeyValuePair<string, object?> ToPrimary = new("dbsync.route", "primary");
+
+    private static readonly KeyValuePair<string, object?>[] Reasons =
+        [.. Enum.GetNames<RouteReason>().Select(n => new KeyValuePair<string, object?>("dbsync.reason", n))];
+
+    private readonly EventDefinition<RouteReason, string> _fallback = new(
+        options, DbSyncEventId.QueryFellBack, LogLevel.Information, "DbSyncEventId.QueryFellBack",
+        level => LoggerMessage.Define<RouteReason, string>(
+            level, DbSyncEventId.QueryFellBack,
+            "A query goes to the primary ({Reason}): {Detail}. Reported once for each query shape; the answers are the primary's."));
+
+    private readonly EventDefinition<int, int> _differs = new(
+        options, DbSyncEventId.ShadowDiffers, LogLevel.Warning, "DbSyncEventId.ShadowDiffers",
+        level => LoggerMessage.Define<int, int>(
+            level, DbSyncEventId.ShadowDiffers,
+            "In the shadow, the replica answered a query differently ({PrimaryRows} rows from the primary, {ReplicaRows} from the replica). Please report the query."));
+
+    /// <summary>The place where an event goes to when it happens in a test or a report.</summary>
+    public static AsyncLocal<Action<RouteReason, Lsn>?> Observer { get; } = new();
+
+    public void Routed(Lsn position)
+    {
+        Observer.Value?.Invoke(RouteReason.Replica, position);
+        if (Queries.Enabled) Queries.Add(1, ToReplica, Reasons[0]);
+    }
+
+    public void Refused(RouteReason reason)
+    {
+        Observer.Value?.Invoke(reason, Lsn.Zero);
+        if (Queries.Enabled) Queries.Add(1, ToPrimary, Reasons[(int)reason]);
+    }
+
+    public void FellBack(DbContext context, RouteReason reason, string detail) => Report(context, _fallback, reason, detail);
+
+    public void Differs(DbContext context, int primaryRows, int replicaRows) => Report(context, _differs, primaryRows, replicaRows);
+
+    /// <summary>To the log, to diagnostic listeners and to LogTo, as EF Core's own events go.</summary>
+    private static void Report<T1, T2>(DbContext context, EventDefinition<T1, T2> definition, T1 first, T2 second)
+    {
+        var logger = context.GetService<IDiagnosticsLogger<DbLoggerCategory.Query>>();
+        if (logger.ShouldLog(definition)) definition.Log(logger, first, second);
+        if (logger.NeedsEventData(definition, out var hasListeners, out var hasSimpleLog))
+            logger.DispatchEventData(definition, new EventData(definition, (_, _) => definition.GenerateMessage(first, second)), hasListeners, hasSimpleLog);
+    }
+}

@@ -1,0 +1,181 @@
+using System.Collections;
+using System.Data.Common;
+using System.Runtime.CompilerServices;
+using DbSync.EntityFrameworkCore.Infrastructure;
+using DbSync.EntityFrameworkCore.Replicas;
+using Microsoft.EntityFrameworkCore.Query;
+using Microsoft.EntityFrameworkCore.Query.Internal;
+
+namespace DbSync.EntityFrameworkCore.Routing;
+
+/// <summary>
+/// The rows of a query, read from whoever answers it when it is enumerated. Until the first row is out the primary can take over; a query that
+/// may fail at any row is read to its end before that.
+/// </summary>
+internal sealed class RoutedRows<TResult, TRow>(QueryShape<TResult> shape, QueryContext context)
+    : IEnumerable<TRow>, IAsyncEnumerable<TRow>, IRelationalQueryingEnumerable, IRoutedQuery
+{
+    public IEnumerator<TRow> GetEnumerator()
+    {
+        var scope = Router.ScopeOf(context);
+        var lease = QueryExecutors.Wait(Router.EnterAsync(shape, context, scope));
+        if (lease is not null)
+        {
+            IEnumerator<TRow>? rows = null;
+            var started = false;
+            try
+            {
+                rows = ((IEnumerable<TRow>)(object)shape.OnReplica(context, scope, lease)!).GetEnumerator();
+                var ahead = new List<TRow>(1);
+                var more = rows.MoveNext();
+                if (more) ahead.Add(rows.Current);
+                while (more && MayFail(scope) && (more = rows.MoveNext())) ahead.Add(rows.Current);
+                started = true;
+                return new ReplicaRows(ahead, more ? rows : Ended(rows), lease);
+            }
+            catch (Exception exception) when (Router.IsReplicaFailure(exception))
+            {
+                Router.Failed(shape, scope, exception);
+            }
+            finally
+            {
+                if (!started)
+                {
+                    rows?.Dispose();
+                    lease.Release(failed: true);
+                }
+            }
+        }
+        var primary = (IEnumerable<TRow>)(object)shape.OnPrimary(context)!;
+        if (scope.Mode != RoutingMode.Shadow) return primary.GetEnumerator();
+        var answer = primary.ToList();
+        QueryExecutors.Done(Shadow.CompareAsync(shape, context, scope, answer, rows => new(((IEnumerable<TRow>)(object)rows!).ToList())));
+        return answer.GetEnumerator();
+    }
+
+    public async IAsyncEnumerator<TRow> GetAsyncEnumerator(CancellationToken cancellationToken = default)
+    {
+        if (cancellationToken.CanBeCanceled) context.CancellationToken = cancellationToken;
+        var scope = Router.ScopeOf(context);
+        var lease = await Router.EnterAsync(shape, context, scope).ConfigureAwait(false);
+        if (lease is not null)
+        {
+            var failed = true;
+            IAsyncEnumerator<TRow>? rows = null;
+            try
+            {
+                var ahead = new List<TRow>(1);
+                var more = false;
+                try
+                {
+                    rows = ((IAsyncEnumerable<TRow>)(object)shape.OnReplica(context, scope, lease)!).GetAsyncEnumerator(context.CancellationToken);
+                    more = await rows.MoveNextAsync().ConfigureAwait(false);
+                    if (more) ahead.Add(rows.Current);
+                    while (more && MayFail(scope) && (more = await rows.MoveNextAsync().ConfigureAwait(false))) ahead.Add(rows.Current);
+                    failed = false;
+                }
+                catch (Exception exception) when (Router.IsReplicaFailure(exception))
+                {
+                    Router.Failed(shape, scope, exception);
+                }
+                if (!failed)
+                {
+                    foreach (var row in ahead) yield return row;
+                    while (more && await rows!.MoveNextAsync().ConfigureAwait(false)) yield return rows.Current;
+                    yield break;
+                }
+            }
+            finally
+            {
+                if (rows is not null) await rows.DisposeAsync().ConfigureAwait(false);
+                lease.Release(failed);
+            }
+        }
+        if (scope.Mode == RoutingMode.Shadow)
+        {
+            var answer = await ListAsync(shape.OnPrimary(context)).ConfigureAwait(false);
+            await Shadow.CompareAsync(shape, context, scope, answer, async rows => await ListAsync(rows).ConfigureAwait(false)).ConfigureAwait(false);
+            foreach (var row in answer) yield return row;
+            yield break;
+        }
+        var primary = ((IAsyncEnumerable<TRow>)(object)shape.OnPrimary(context)!).GetAsyncEnumerator(cancellationToken);
+        await using var disposing = primary.ConfigureAwait(false);
+        while (await primary.MoveNextAsync().ConfigureAwait(false)) yield return primary.Current;
+    }
+
+    private async ValueTask<List<TRow>> ListAsync(TResult rows)
+    {
+        var list = new List<TRow>();
+        await foreach (var row in ((IAsyncEnumerable<TRow>)(object)rows!).WithCancellation(context.CancellationToken).ConfigureAwait(false)) list.Add(row);
+        return list;
+    }
+
+    /// <summary>The SQL of whoever would answer now, after a line that says who and why.</summary>
+    public string ToQueryString()
+    {
+        var scope = Router.ScopeOf(context);
+        var answer = QueryExecutors.Wait(Router.DecideAsync(shape, scope, CancellationToken.None));
+        if (answer.Lease is not { } lease) return $"-- DbSync: primary ({answer.Reason}: {answer.Detail})\n{((IQueryingEnumerable)(object)shape.OnPrimary(context)!).ToQueryString()}";
+        try
+        {
+            return $"-- DbSync: replica at {lease.Snapshot.Position}\n{((IQueryingEnumerable)(object)shape.OnReplica(context, scope, lease)!).ToQueryString()}";
+        }
+        finally
+        {
+            lease.Release();
+        }
+    }
+
+    public QueryRoute Explain()
+    {
+        var answer = QueryExecutors.Wait(Router.DecideAsync(shape, Router.ScopeOf(context), CancellationToken.None));
+        var position = answer.Lease?.Snapshot.Position.ToString();
+        answer.Lease?.Release();
+        return new QueryRoute(answer.Reason, answer.Detail, position);
+    }
+
+    /// <summary>The primary's command: who takes it into his own hands runs it on the context's own connection.</summary>
+    public DbCommand CreateDbCommand() => ((IRelationalQueryingEnumerable)(object)shape.OnPrimary(context)!).CreateDbCommand();
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    private bool MayFail(DbSyncScope scope) => shape.ForReplica(scope).Needs is { MayFail: true };
+
+    private static IEnumerator<TRow>? Ended(IEnumerator<TRow> rows)
+    {
+        rows.Dispose();
+        return null;
+    }
+
+    private sealed class ReplicaRows(List<TRow> ahead, IEnumerator<TRow>? rest, ReplicaLease lease) : IEnumerator<TRow>
+    {
+        private int _next;
+        private bool _disposed;
+
+        public TRow Current { get; private set; } = default!;
+
+        object? IEnumerator.Current => Current;
+
+        public bool MoveNext()
+        {
+            if (_next < ahead.Count)
+            {
+                Current = ahead[_next++];
+                return true;
+            }
+            if (rest is null || !rest.MoveNext()) return false;
+            Current = rest.Current;
+            return true;
+        }
+
+        public void Reset() => throw new NotSupportedException();
+
+        public void Dispose()
+        {
+            if (_disposed) return;
+            _disposed = true;
+            rest?.Dispose();
+            lease.Release();
+        }
+    }
+}

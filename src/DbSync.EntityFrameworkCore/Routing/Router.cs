@@ -1,0 +1,96 @@
+using System.Data;
+using System.Data.Common;
+using System.Text.Json;
+using System.Transactions;
+using DbSync.EntityFrameworkCore.Consistency;
+using DbSync.EntityFrameworkCore.Infrastructure;
+using DbSync.EntityFrameworkCore.Replicas;
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Query;
+using Microsoft.EntityFrameworkCore.Storage;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace DbSync.EntityFrameworkCore.Routing;
+
+/// <summary>Decides, for each execution of a query, who answers.</summary>
+internal static class Router
+{
+
+    /// <summary>A lease on the replica, or null for the primary.</summary>
+    /// <exception cref="DbSyncException">DBS7001 when the query or the context insists on the replica, DBS7002 when it waited in vain.</exception>
+    public static async ValueTask<ReplicaLease?> EnterAsync<TResult>(QueryShape<TResult> shape, QueryContext context, DbSyncScope scope)
+    {
+        var answer = await DecideAsync(shape, scope, context.CancellationToken).ConfigureAwait(false);
+        if (answer.Lease is not null)
+        {
+            scope.Log.Routed(answer.Lease.Snapshot.Position);
+            return answer.Lease;
+        }
+        Refuse(shape, scope, answer.Reason, answer.Detail);
+        return null;
+    }
+
+    /// <summary>Where the query would go now, and why.</summary>
+    public static ValueTask<GateAnswer> DecideAsync<TResult>(QueryShape<TResult> shape, DbSyncScope scope, CancellationToken cancellationToken) =>
+        scope.Mode != RoutingMode.On && shape.Plan.Primary is null
+            ? new(new GateAnswer(RouteReason.SwitchedOff, $"routing is {scope.Mode}"))
+            : DecideAsync(shape, scope, shape.Plan.Consistency ?? scope.Consistency ?? scope.Settings.Consistency, cancellationToken);
+
+    /// <summary>Where the query would go now at a level, if routing is on.</summary>
+    public static async ValueTask<GateAnswer> DecideAsync<TResult>(
+        QueryShape<TResult> shape, DbSyncScope scope, ReadConsistency consistency, CancellationToken cancellationToken)
+    {
+        if (shape.Plan.Primary is { } primary) return new(primary.Reason, primary.Detail);
+        if (HoldsTransaction(scope)) return new(RouteReason.Transaction, "a transaction is open");
+        if (scope.HasConnectionInterceptors) return new(RouteReason.Interceptors, "the context has connection interceptors");
+        var replica = shape.ForReplica(scope);
+        if (replica.Refusal is { } refusal) return new(refusal.Reason, refusal.Detail);
+        if (scope.Primary.DbConnection.State != ConnectionState.Closed) return new(RouteReason.ConnectionOpen, "the context's connection is held open");
+        try
+        {
+            return await ReplicaGate.EnterAsync(scope, replica.Needs!, consistency, shape.IsAsync, cancellationToken).ConfigureAwait(false);
+        }
+        catch (DbException)
+        {
+            return new(RouteReason.NotFresh, "the primary could not be asked for its position");
+        }
+        catch (DbSyncException exception) when (exception.Code != ErrorCodes.NotFreshEnough)
+        {
+            return new(RouteReason.Failed, exception.Code);
+        }
+    }
+
+    /// <summary>
+    /// True when the replica failed in a way that the primary may not: then it answers. A cancellation, and what EF Core says about the rows
+    /// themselves, stay what they are.
+    /// </summary>
+    public static bool IsReplicaFailure(Exception exception) => exception is
+        SqliteException or NotSupportedException or FormatException or InvalidCastException or OverflowException or JsonException or ObjectDisposedException
+        or KeyNotFoundException or DbSyncException { Code: ErrorCodes.StorageFailed };
+
+    /// <summary>Notes a failure of the replica before the first row. One that is the shape's own makes the shape the primary's for good.</summary>
+    public static void Failed<TResult>(QueryShape<TResult> shape, DbSyncScope scope, Exception exception)
+    {
+        const int Error = 1; // SQLITE_ERROR: no such function, table, column or collation; raised by a function, it has the text of that
+        var ownFault = exception is SqliteException { SqliteErrorCode: Error } sqlite && sqlite.Message.Contains("no such", StringComparison.Ordinal);
+        if (ownFault) shape.GiveUp("SQLite lacks something that the query uses");
+        Refuse(shape, scope, RouteReason.Failed, $"the replica failed ({exception.GetType().Name})");
+    }
+
+    public static DbSyncScope ScopeOf(QueryContext context) => context.Context.GetInfrastructure().GetRequiredService<DbSyncScope>();
+
+    private static bool HoldsTransaction(DbSyncScope scope) =>
+        Transaction.Current is not null || scope.Primary.CurrentTransaction is not null || (scope.Primary as ITransactionEnlistmentManager)?.EnlistedTransaction is not null;
+
+    private static void Refuse<TResult>(QueryShape<TResult> shape, DbSyncScope scope, RouteReason reason, string detail)
+    {
+        var belongsThere = reason is RouteReason.SwitchedOff or RouteReason.UsePrimary or RouteReason.Tracking or RouteReason.Statement
+            or RouteReason.Transaction or RouteReason.ConnectionOpen;
+        scope.Log.Refused(reason);
+        if (!belongsThere && shape.IsNews()) scope.Log.FellBack(scope.Context, reason, detail);
+        var insists = shape.Plan.MustRoute && reason is not RouteReason.SwitchedOff;
+        if (insists || (scope.Settings.ThrowOnFallback && !belongsThere))
+            throw new DbSyncException(ErrorCodes.NotRouted, $"The query isn't answered by the replica ({reason}): {detail}.", "See 'dbsync explain DBS7001'.");
+    }
+}

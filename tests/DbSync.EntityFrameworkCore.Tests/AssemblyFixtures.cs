@@ -1,0 +1,3 @@
+using DbSync.EntityFrameworkCore.Tests.Shop;
+
+[assembly: AssemblyFixture(typeof(ShopFixture))]

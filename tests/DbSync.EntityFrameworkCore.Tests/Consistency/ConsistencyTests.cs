@@ -1,0 +1,187 @@
+using DbSync.EntityFrameworkCore.Consistency;
+using DbSync.EntityFrameworkCore.Tests.Shop;
+using DbSync.Testing;
+using Microsoft.EntityFrameworkCore;
+
+namespace DbSync.EntityFrameworkCore.Tests.Consistency;
+
+[Trait("Needs", "Server")]
+public sealed class ConsistencyTests(ShopFixture shop)
+{
+    private static readonly TimeSpan Long = TimeSpan.FromSeconds(30);
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_stopped_node_serves_eventual_reads_and_nothing_that_must_be_newer()
+    {
+        await using var node = await NodeAsync();
+        await using var db = CounterContext.On(node, o => o.WaitUpTo(TimeSpan.FromMilliseconds(20)));
+        (await ReadAsync(db, ReadConsistency.Session)).ShouldBe((0, RouteReason.Replica));
+        await node.StopAsync();
+        await node.ExecuteAsync("UPDATE counters SET value = 7");
+
+        (await ReadAsync(db, ReadConsistency.Eventual)).ShouldBe((0, RouteReason.Replica));
+        (await ReadAsync(db, ReadConsistency.Session)).ShouldBe((0, RouteReason.Replica)); // somebody else's write
+        (await ReadAsync(db, ReadConsistency.Strong)).ShouldBe((7, RouteReason.NotFresh));
+        (await ReadAsync(db, ReadConsistency.Session)).ShouldBe((7, RouteReason.NotFresh)); // never behind what was read
+        (await ReadAsync(db, ReadConsistency.BoundedStaleness(TimeSpan.FromMilliseconds(1)))).ShouldBe((7, RouteReason.NotFresh));
+        (await ReadAsync(db, ReadConsistency.BoundedStaleness(TimeSpan.FromHours(1)))).ShouldBe((0, RouteReason.Replica));
+        (await ReadAsync(db, ReadConsistency.Eventual)).ShouldBe((0, RouteReason.Replica));
+
+        node.Run();
+        await using var patient = CounterContext.On(node, o => o.WaitUpTo(Long));
+        (await ReadAsync(patient, ReadConsistency.Strong)).ShouldBe((7, RouteReason.Replica));
+    }
+
+    [Fact]
+    public async Task A_refusal_may_throw()
+    {
+        await using var node = await NodeAsync();
+        await using var db = CounterContext.On(node, o => o.WaitUpTo(TimeSpan.Zero, OnRefusal.Throw));
+        await node.StopAsync();
+        await db.Counters.Where(c => c.Id == 1).ExecuteUpdateAsync(s => s.SetProperty(c => c.Value, 5), Cancel);
+        (await Should.ThrowAsync<DbSyncException>(() => db.Counters.AsNoTracking().ToListAsync(Cancel))).Code.ShouldBe(ErrorCodes.NotFreshEnough);
+    }
+
+    [Fact]
+    public async Task A_waiting_read_gets_its_own_write_from_the_replica()
+    {
+        await using var node = await NodeAsync();
+        await using var db = CounterContext.On(node, o => o.WaitUpTo(Long).ThrowOnFallback());
+        for (var value = 1; value <= 20; value++)
+        {
+            await db.Counters.Where(c => c.Id == 1).ExecuteUpdateAsync(s => s.SetProperty(c => c.Value, value), Cancel);
+            (await ReadAsync(db, ReadConsistency.Session)).ShouldBe((value, RouteReason.Replica));
+        }
+    }
+
+    [Fact]
+    public async Task A_write_that_nobody_replicates_makes_no_reader_wait_in_vain()
+    {
+        await using var node = await NodeAsync();
+        await node.ExecuteAsync("CREATE TABLE elsewhere (id int)");
+        await using var db = CounterContext.On(node, o => o.WaitUpTo(Long).ThrowOnFallback());
+        await db.Database.ExecuteSqlAsync($"INSERT INTO elsewhere SELECT generate_series(1, 1000)", Cancel);
+        (await ReadAsync(db, ReadConsistency.Session)).ShouldBe((0, RouteReason.Replica));
+    }
+
+    [Fact]
+    public async Task A_token_carries_a_write_to_another_session()
+    {
+        await using var node = await NodeAsync();
+        await using var writer = CounterContext.On(node);
+        await using var reader = CounterContext.On(node, o => o.WaitUpTo(Long).ThrowOnFallback());
+        await node.StopAsync();
+        await writer.Counters.Where(c => c.Id == 1).ExecuteUpdateAsync(s => s.SetProperty(c => c.Value, 9), Cancel);
+        var token = await writer.GetSyncTokenAsync(Cancel);
+        token.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_').ShouldBeTrue(); // a cookie's and a header's
+        (await ReadAsync(reader, ReadConsistency.Session)).Value.ShouldBe(0);
+
+        reader.JoinSyncToken(token);
+        node.Run();
+        (await ReadAsync(reader, ReadConsistency.Session)).ShouldBe((9, RouteReason.Replica));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("nonsense")]
+    [InlineData("AAAA.BBBB.CCCC")]
+    [InlineData("%%%")]
+    public void Text_that_is_no_token_is_ignored(string text)
+    {
+        new DbSyncSession().Join(text);
+        SyncToken.TryParse(text, out _).ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task A_made_up_token_beyond_the_primarys_position_is_ignored()
+    {
+        await using var node = await NodeAsync();
+        await using var db = CounterContext.On(node, o => o.WaitUpTo(Long).ThrowOnFallback());
+        SyncToken.TryParse(await db.GetSyncTokenAsync(Cancel), out var real).ShouldBeTrue();
+        await using var victim = CounterContext.On(node, o => o.WaitUpTo(Long).ThrowOnFallback());
+        victim.JoinSyncToken((real with { Position = new Lsn(ulong.MaxValue) }).ToString());
+        (await ReadAsync(victim, ReadConsistency.Session)).ShouldBe((0, RouteReason.Replica));
+    }
+
+    [Fact]
+    public async Task Contexts_of_one_flow_share_its_session()
+    {
+        await using var node = await NodeAsync();
+        await using var writer = CounterContext.On(node);
+        await using var reader = CounterContext.On(node, o => o.WaitUpTo(TimeSpan.FromMilliseconds(20)));
+        (await ReadAsync(reader, ReadConsistency.Session)).ShouldBe((0, RouteReason.Replica));
+        await node.StopAsync();
+        using (new DbSyncSession().Enter())
+        {
+            await writer.Counters.Where(c => c.Id == 1).ExecuteUpdateAsync(s => s.SetProperty(c => c.Value, 3), Cancel);
+            (await ReadAsync(reader, ReadConsistency.Session)).ShouldBe((3, RouteReason.NotFresh));
+        }
+        (await ReadAsync(reader, ReadConsistency.Eventual)).ShouldBe((0, RouteReason.Replica));
+    }
+
+    [Fact]
+    public async Task A_value_that_only_PostgreSQL_represents_sends_its_column_to_the_primary_as_soon_as_it_is_there()
+    {
+        await using var node = await NodeUnderTest.CreateAsync(
+            await shop.CreateDatabaseAsync(), "CREATE TABLE prices (id int PRIMARY KEY, amount numeric NOT NULL); INSERT INTO prices VALUES (1, 2.50)", "prices", Cancel);
+        node.Run();
+        await node.CatchUpAsync();
+        await using var db = PriceContext.On(node);
+        db.Prices.GetRoute().Reason.ShouldBe(RouteReason.Replica);
+        await node.ExecuteAsync("INSERT INTO prices VALUES (2, 'NaN')");
+        await node.CatchUpAsync();
+        db.Prices.GetRoute().Reason.ShouldBe(RouteReason.PrimaryOnlyColumn);
+        db.Prices.Select(p => p.Id).GetRoute().Reason.ShouldBe(RouteReason.Replica); // the column isn't asked for
+    }
+
+    [Fact]
+    public async Task A_table_under_row_level_security_is_the_primarys()
+    {
+        await using var node = await NodeAsync();
+        await node.ExecuteAsync("CREATE ROLE tenant LOGIN; GRANT SELECT ON counters TO tenant; ALTER TABLE counters ENABLE ROW LEVEL SECURITY");
+        var asTenant = new Npgsql.NpgsqlConnectionStringBuilder(node.ConnectionString) { Username = "tenant" }.ConnectionString;
+        await using var db = new CounterContext(new DbContextOptionsBuilder<CounterContext>().UseNpgsql(asTenant).UseDbSync(node.DataPath).Options);
+        db.Counters.AsNoTracking().GetRoute().Reason.ShouldBe(RouteReason.Rights);
+        (await db.Counters.AsNoTracking().CountAsync(Cancel)).ShouldBe(0);
+    }
+
+    private static async Task<(long Value, RouteReason Route)> ReadAsync(CounterContext db, ReadConsistency consistency)
+    {
+        var route = RouteReason.Failed;
+        EntityFrameworkCore.Routing.RouteLog.Observer.Value = (reason, _) => route = reason;
+        var value = await db.Counters.AsNoTracking().WithConsistency(consistency).Where(c => c.Id == 1).Select(c => c.Value).SingleAsync(Cancel);
+        return (value, route);
+    }
+
+    private async Task<NodeUnderTest> NodeAsync()
+    {
+        var node = await NodeUnderTest.CreateAsync(await shop.CreateDatabaseAsync(), CounterContext.Schema, "counters", Cancel);
+        node.Run();
+        await node.CatchUpAsync();
+        return node;
+    }
+
+    private sealed class PriceContext(DbContextOptions<PriceContext> options) : DbContext(options)
+    {
+        public IQueryable<Price> Prices => Set<Price>().AsNoTracking();
+
+        public static PriceContext On(NodeUnderTest node) => new(new DbContextOptionsBuilder<PriceContext>().UseNpgsql(node.ConnectionString)
+            .UseDbSync(node.DataPath, o => o.WaitUpTo(Long)).Options);
+
+        protected override void OnModelCreating(ModelBuilder modelBuilder) => modelBuilder.Entity<Price>(b =>
+        {
+            b.ToTable("prices");
+            b.Property(p => p.Id).HasColumnName("id");
+            b.Property(p => p.Amount).HasColumnName("amount");
+        });
+    }
+
+    private sealed class Price
+    {
+        public int Id { get; set; }
+
+        public decimal Amount { get; set; }
+    }
+}

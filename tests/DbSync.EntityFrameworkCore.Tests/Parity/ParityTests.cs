@@ -1,0 +1,34 @@
+using DbSync.EntityFrameworkCore.Routing;
+using DbSync.EntityFrameworkCore.Tests.Shop;
+
+namespace DbSync.EntityFrameworkCore.Tests.Parity;
+
+/// <summary>Every query gives through the plug-in what plain Npgsql gives, and takes the route that is expected of it.</summary>
+[Trait("Needs", "Server")]
+public sealed class ParityTests(ShopFixture shop)
+{
+    private static readonly Dictionary<string, ParityCase> Cases =
+        new[] { PredicateCases.All, ProjectionCases.All, OrderAndGroupCases.All, WholeCases.All }.SelectMany(c => c).DistinctBy(c => c.Name).ToDictionary(c => c.Name, StringComparer.Ordinal);
+
+    public static TheoryData<string> Names => [.. Cases.Keys];
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public async Task A_query_gives_the_same_answer_by_the_expected_route(string name)
+    {
+        var node = await shop.GetAsync();
+        var query = Cases[name];
+        string expected;
+        await using (var plain = ShopFixture.Plain(node.ConnectionString)) expected = Answers.Of(() => query.Run(plain));
+
+        for (var round = 0; round < 2; round++) // cold, then with everything compiled
+        {
+            var routes = new List<RouteReason>();
+            await using var routed = ShopFixture.Routed(node, o => o.WaitUpTo(TimeSpan.FromSeconds(30)));
+            RouteLog.Observer.Value = (reason, _) => routes.Add(reason);
+            Answers.Of(() => query.Run(routed)).ShouldBe(expected);
+            routes.ShouldNotBeEmpty();
+            routes.Distinct().ShouldBe(query.FailsThere ? [query.Expected, RouteReason.Failed] : [query.Expected]);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+using Microsoft.EntityFrameworkCore;
+
+namespace DbSync.EntityFrameworkCore.Tests.Shop;
+
+/// <summary>Rows chosen for their edges: nulls, ties, blanks, case, accents, zeros of several scales, microseconds, leap days, the largest integers.</summary>
+internal static class ShopData
+{
+    private static readonly string[] Names = ["Ada", "ada", "Émile", "ÉMILE", "Zoë", "under_score", "per%cent", "back\\slash", "", " lead", "trail ", "Łukasz", "Ωmega", "a", "B"];
+    private static readonly string?[] Nicks = [null, "x", "X", "", "ünï", "a_b", "a%b", null, "quote'd", "näıve"];
+    private static readonly decimal[] Credits = [0m, 0.01m, -0.01m, 9.99m, 10m, 10.10m, 9999999999.99m, -5.50m, 100m];
+    private static readonly decimal[] Precisions = [1m, 1.0m, 1.00m, 0.333333333333m, -2.5m, 12345678901234567890.12m, 0m, 0.000m];
+    private static readonly double[] Scores = [0, 1.5, -1.5, 0.1, 1e300, 1e-300, 3.0000000000000004, -0.0, 2.5];
+    private static readonly float[] Ratios = [0f, 1.1f, -2.25f, 3.4e38f, 0.1f];
+    private static readonly long[] Bigs = [0, 1, -1, long.MaxValue, long.MinValue, 9007199254740993, 42];
+    private static readonly string[] Codes = ["A", "a", "AB ", "ABCDE", ""];
+    private static readonly DateTime Base = new(2024, 2, 29, 23, 59, 59, DateTimeKind.Utc);
+
+    public static async Task SeedAsync(ShopContext db)
+    {
+        for (var i = 0; i < 60; i++) db.Customers.Add(CustomerOf(i));
+        for (var i = 0; i < 120; i++) db.Orders.Add(OrderOf(i));
+        for (var i = 1; i <= 12; i++) db.Products.Add(new Product { Id = i, Sku = $"SKU-{i:000}", Name = Names[i % Names.Length], Weight = i % 4 == 0 ? null : i * 0.5 });
+        for (var i = 1; i <= 6; i++) db.Categories.Add(new Category { Id = i, Name = $"Category {i}", ParentId = i > 2 ? i / 2 : null });
+        await db.SaveChangesAsync();
+        foreach (var product in await db.Products.AsTracking().Include(p => p.Categories).ToListAsync())
+            product.Categories.AddRange(db.Categories.AsTracking().Where(c => (c.Id + product.Id) % 3 == 0));
+        for (var i = 1; i <= 6; i++) db.Animals.Add(i % 2 == 0 ? new Dog { Name = $"Dog {i}", Barks = i } : new Cat { Name = $"Cat {i}", Lives = 9 - i });
+        for (var i = 1; i <= 6; i++) db.Vehicles.Add(i % 2 == 0 ? new Car { Plate = $"P-{i}", Doors = i } : new Vehicle { Plate = $"P-{i}" });
+        for (var i = 1; i <= 6; i++) db.Figures.Add(i % 2 == 0 ? new Circle { Id = i, Color = "red", Radius = i } : new Square { Id = i, Color = "blue", Side = i });
+        for (var i = 1; i <= 20; i++) db.Documents.Add(new Document { TenantId = i % 3, Title = $"Document {i}" });
+        db.Unpublished.Add(new Unpublished { Name = "not here" });
+        await db.SaveChangesAsync();
+    }
+
+    private static Customer CustomerOf(int i) => new()
+    {
+        Id = i + 1,
+        Name = Names[i % Names.Length],
+        Nick = Nicks[i % Nicks.Length],
+        Credit = Credits[i % Credits.Length],
+        Bonus = i % 4 == 0 ? null : i * 1.25m,
+        Precise = Precisions[i % Precisions.Length],
+        Active = i % 3 != 0,
+        Vip = i % 3 == 0 ? null : i % 2 == 0,
+        CreatedAt = Base.AddDays(i % 7 * 31).AddTicks(i % 5 * 10),
+        LastSeen = i % 5 == 0 ? null : new DateTime(2020 + (i % 4), 1 + (i % 12), 1, i % 24, 30, 0, 123 * (i % 3), DateTimeKind.Unspecified),
+        Signed = new DateTimeOffset(Base.AddHours(i % 9)),
+        Birthday = new DateOnly(1960 + (i % 45), 1 + (i % 12), 1 + (i % 28)),
+        Wakes = i % 6 == 0 ? null : new TimeOnly(i % 24, i % 60, 0).Add(TimeSpan.FromMicroseconds(i % 2)),
+        Patience = i % 4 == 0 ? null : TimeSpan.FromSeconds(i * 37.5),
+        Ref = new Guid(i * 7919, (short)i, 3, 0xff, 2, 3, 4, 5, 6, 7, (byte)i),
+        Mood = (Mood)(i % 3),
+        OldMood = i % 4 == 0 ? null : (Mood)((i + 1) % 3),
+        Level = (Level)(1 + (i % 3)),
+        Rank = (Level)(1 + ((i + 1) % 3)),
+        Email = i % 2 == 0 ? $"User{i % 20}@Example.com" : $"user{i % 20}@example.COM",
+        Code = Codes[i % Codes.Length],
+        Lucky = [.. Enumerable.Range(1, i % 4)],
+        Tags = [.. new[] { "new", "Vip", "a b", "né" }.Take(i % 5)],
+        Score = Scores[i % Scores.Length],
+        Ratio = Ratios[i % Ratios.Length],
+        Big = Bigs[i % Bigs.Length],
+        Small = (short)((i % 5) - 2),
+        Parent = i % 3 == 0 ? null : 1 + (i / 2),
+        Blob = i % 3 == 0 ? null : [.. Enumerable.Range(0, i % 4).Select(b => (byte)(b * 85))],
+        Raw = i % 3 == 0 ? null : $$"""{"n": {{i % 4}}, "s": "t{{i % 2}}"}""",
+        Address = new Address { Street = $"Street {i % 6}", City = i % 4 == 0 ? null : $"City {i % 3}" },
+        Profile = new Profile
+        {
+            Theme = i % 2 == 0 ? "dark" : "light",
+            Visits = i % 10,
+            Beta = i % 3 == 0,
+            Limit = 1.50m * i,
+            Devices = [.. Enumerable.Range(0, i % 3).Select(d => new Device { Name = $"device {d}", Year = 2020 + d })],
+        },
+    };
+
+    private static Order OrderOf(int i)
+    {
+        var order = new Order
+        {
+            Id = 1000 + i,
+            CustomerId = 1 + (i * 7 % 55),
+            PlacedAt = Base.AddDays(-i).AddMinutes(i * 13),
+            Total = (i % 11 * 12.34m) - 5,
+            Note = i % 4 == 0 ? null : Names[i % Names.Length],
+            Priority = (i % 5) - 1,
+        };
+        for (var line = 1; line <= i % 4; line++)
+            order.Lines.Add(new OrderLine { LineNo = line, ProductId = 1 + ((i + line) % 12), Quantity = i % 6, Price = line * 1.2345m });
+        return order;
+    }
+}
