@@ -54,9 +54,8 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
     public async Task<IChangeStream> OpenAsync(Lsn position, CancellationToken cancellationToken)
     {
         position = Lsn.Max(position, _options.StartPosition);
-        var slot = await _slot.CheckAsync(position, isOurs: false, cancellationToken);
         var opening = Task.Factory.StartNew(
-            () => TryDrain(slot, position) ?? (IChangeStream)Checked(Open(position), position, own: 0),
+            () => TryDrain(_slot.Check(position, isOurs: false), position) ?? (IChangeStream)Checked(Open(position), position, own: 0),
             cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         try
         {
@@ -135,7 +134,7 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
     {
         try
         {
-            _slot.CheckAsync(position, isOurs: true, CancellationToken.None, own).GetAwaiter().GetResult(); // on the stream's own thread
+            _slot.Check(position, isOurs: true, own);
             return stream;
         }
         catch

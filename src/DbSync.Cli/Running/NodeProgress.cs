@@ -13,7 +13,7 @@ internal sealed class NodeProgress(ToolConsole console, SyncNode node, NodeFile 
     /// <param name="stopping">Cancelled when the node is asked to stop.</param>
     /// <param name="cancellationToken">Cancelled when it has stopped.</param>
     public Task ShowAsync(CancellationToken stopping, CancellationToken cancellationToken) =>
-        console.IsTerminal ? DrawAsync(stopping, cancellationToken) : PrintAsync(cancellationToken);
+        console.IsTerminal ? DrawAsync(stopping, cancellationToken) : PrintAsync(stopping, cancellationToken);
 
     private Task DrawAsync(CancellationToken stopping, CancellationToken cancellationToken) => console.Progress.Live(Panel(new Rate(), false))
         .AutoClear(true)
@@ -34,8 +34,9 @@ internal sealed class NodeProgress(ToolConsole console, SyncNode node, NodeFile 
             $"{identity.Replica}/{identity.Node}{(stopping ? "  stopping" : "")}", now, Tables(), rate.Of(now.Copying, now.Copying ? now.RowsCopied : now.Transactions), console.Progress.Profile);
     }
 
-    private async Task PrintAsync(CancellationToken cancellationToken)
+    private async Task PrintAsync(CancellationToken stopping, CancellationToken cancellationToken)
     {
+        await using var saying = stopping.Register(() => console.Say("stopping: what has arrived is being written; a second signal does not wait for it"));
         var live = new HashSet<string>(StringComparer.Ordinal);
         var streaming = false;
         while (!cancellationToken.IsCancellationRequested)

@@ -6,39 +6,8 @@ namespace DbSync.Postgres;
 internal sealed class ReplicationSlot(Primary primary, string name)
 {
     /// <summary>What the primary says of the slot; null when it has none of this name.</summary>
-    /// <param name="cancellationToken">Ends the attempt.</param>
-    /// <param name="own">The server process of this node's own drain, if there is one.</param>
-    public Task<SlotState?> ReadAsync(CancellationToken cancellationToken, int own = 0) => primary.UseAsync(
-        async connection =>
-        {
-            await using var command = Primary.Command(
-                connection,
-                """
-                SELECT s.active, s.active_pid, s.wal_status, s.confirmed_flush_lsn::text, s.restart_lsn::text,
-                    pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), s.restart_lsn)::bigint, s.safe_wal_size,
-                    pg_catalog.pg_current_wal_lsn()::text,
-                    EXISTS (
-                        SELECT FROM pg_catalog.pg_locks AS l JOIN pg_catalog.pg_database AS d ON d.oid = l.database
-                        WHERE d.datname = pg_catalog.current_database() AND l.locktype = 'advisory' AND l.classid = $2::oid
-                            AND l.objid = (pg_catalog.hashtext($1)::bigint & 4294967295)::oid AND l.objsubid = 2 AND l.pid <> $3)
-                FROM pg_catalog.pg_replication_slots AS s WHERE s.slot_name = $1
-                """,
-                name, (long)SlotDrain.LockClass, own);
-            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-            if (!await reader.ReadAsync(cancellationToken)) return null;
-            return new SlotState(
-                name,
-                reader.GetBoolean(0),
-                reader.IsDBNull(1) ? null : reader.GetInt32(1),
-                reader.IsDBNull(2) ? "lost" : reader.GetString(2),
-                Position(reader, 3),
-                Position(reader, 4),
-                reader.IsDBNull(5) ? 0 : reader.GetInt64(5),
-                reader.IsDBNull(6) ? null : reader.GetInt64(6),
-                Position(reader, 7),
-                reader.GetBoolean(8));
-        },
-        cancellationToken);
+    public Task<SlotState?> ReadAsync(CancellationToken cancellationToken) =>
+        primary.BlockAsync(connection => Read(connection, own: 0), cancellationToken);
 
     /// <summary>Makes the slot, or finds it made; returns the position from which it delivers.</summary>
     public async Task<Lsn> CreateAsync(CancellationToken cancellationToken)
@@ -48,17 +17,16 @@ internal sealed class ReplicationSlot(Primary primary, string name)
             "SELECT lsn::text FROM pg_catalog.pg_create_logical_replication_slot($1, 'pgoutput')", cancellationToken, name));
     }
 
-    /// <summary>Checks that the slot still holds everything after <paramref name="position"/>.</summary>
+    /// <summary>Checks, blocking, that the slot still holds everything after <paramref name="position"/>.</summary>
     /// <param name="position">What the shards hold.</param>
     /// <param name="isOurs">Whether it is this process that follows the slot.</param>
-    /// <param name="cancellationToken">Ends the look.</param>
     /// <param name="own">The server process of this node's own drain, if there is one.</param>
     /// <returns>The slot.</returns>
     /// <exception cref="DbSyncException">DBS3002 no slot, DBS3003 somebody else is moving it, DBS3004 confirmed beyond the position, DBS3005 its
     /// log is gone.</exception>
-    public async Task<SlotState> CheckAsync(Lsn position, bool isOurs, CancellationToken cancellationToken, int own = 0)
+    public SlotState Check(Lsn position, bool isOurs, int own = 0)
     {
-        var slot = await ReadAsync(cancellationToken, own) ?? throw PrimaryErrors.SlotMissing();
+        var slot = primary.Block(connection => Read(connection, own)) ?? throw PrimaryErrors.SlotMissing();
         if (slot.WalStatus is "lost")
             throw new DbSyncException(
                 ErrorCodes.SlotLost,
@@ -72,6 +40,36 @@ internal sealed class ReplicationSlot(Primary primary, string name)
                 $"The slot was confirmed up to {slot.Confirmed}, and this replica stands at {position}: what lies between can't be had any more.",
                 "Another process followed the slot, or an older copy of the data came back. Run 'dbsync init' in an empty data directory.");
         return slot;
+    }
+
+    private SlotState? Read(NpgsqlConnection connection, int own)
+    {
+        using var command = Primary.Command(
+            connection,
+            """
+            SELECT s.active, s.active_pid, s.wal_status, s.confirmed_flush_lsn::text, s.restart_lsn::text,
+                pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), s.restart_lsn)::bigint, s.safe_wal_size,
+                pg_catalog.pg_current_wal_lsn()::text,
+                EXISTS (
+                    SELECT FROM pg_catalog.pg_locks AS l JOIN pg_catalog.pg_database AS d ON d.oid = l.database
+                    WHERE d.datname = pg_catalog.current_database() AND l.locktype = 'advisory' AND l.classid = $2::oid
+                        AND l.objid = (pg_catalog.hashtext($1)::bigint & 4294967295)::oid AND l.objsubid = 2 AND l.pid <> $3)
+            FROM pg_catalog.pg_replication_slots AS s WHERE s.slot_name = $1
+            """,
+            name, (long)SlotDrain.LockClass, own);
+        using var reader = command.ExecuteReader();
+        if (!reader.Read()) return null;
+        return new SlotState(
+            name,
+            reader.GetBoolean(0),
+            reader.IsDBNull(1) ? null : reader.GetInt32(1),
+            reader.IsDBNull(2) ? "lost" : reader.GetString(2),
+            Position(reader, 3),
+            Position(reader, 4),
+            reader.IsDBNull(5) ? 0 : reader.GetInt64(5),
+            reader.IsDBNull(6) ? null : reader.GetInt64(6),
+            Position(reader, 7),
+            reader.GetBoolean(8));
     }
 
     private static Lsn Position(NpgsqlDataReader reader, int column) => reader.IsDBNull(column) ? Lsn.Zero : Lsn.Parse(reader.GetString(column));

@@ -44,7 +44,7 @@ public sealed class CrashMatrixTests(PostgresFixture postgres)
         await using var node = await ToolNode.CreateAsync(await postgres.CreateDatabaseAsync(Cancel), Schema, Cancel, shards);
         if (failpoint is Failpoint.AfterBacklogPiece or Failpoint.BeforeStream or Failpoint.AfterStream) await FallBehindAsync(node);
         using var stop = new CancellationTokenSource();
-        var needsIdleness = failpoint is Failpoint.BeforeWalTruncation or Failpoint.AfterWalTruncation; // else it takes 64 MiB of writes
+        var needsIdleness = failpoint is Failpoint.BeforeWalTruncation or Failpoint.AfterWalTruncation; // else the log is copied back beside the writing
         var writer = needsIdleness ? Task.CompletedTask : Task.Run(() => WriteAsync(node.ConnectionString, stop.Token), Cancel);
 
         await using var victim = node.Run(failpoint, count);

@@ -36,10 +36,13 @@ public sealed class StoppingTests(PostgresFixture postgres)
             {
                 blocker.Execute("BEGIN IMMEDIATE");
                 await replica.ExecuteAsync("UPDATE t SET v = 'late'");
-                Signal(node, interrupt);
-                await Eventually.Async(
-                    async _ => await replica.ScalarAsync<string>("SELECT confirmed_flush_lsn::text FROM pg_replication_slots WHERE database = current_database()") is not null,
+                var late = Lsn.Parse(await replica.ScalarAsync<string>("SELECT pg_current_wal_lsn()::text"));
+                await Eventually.Async( // what has not arrived is not waited for at a stop
+                    _ => Task.FromResult(LiveStatus.TryLoad(Path.GetDirectoryName(replica.ShardFile)!)),
+                    status => status is not null && Lsn.Parse(status.PrimaryLsn) >= late,
                     cancellationToken: Cancel);
+                Signal(node, interrupt);
+                await node.WaitForLineAsync(l => l.StartsWith("stopping", StringComparison.Ordinal), cancellationToken: Cancel); // two signals at once are one
                 node.HasExited.ShouldBeFalse("it drains");
                 Signal(node, interrupt);
                 (await node.WaitForExitAsync(TimeSpan.FromSeconds(5), Cancel)).ShouldBe(ExitCodes.Cancelled, node.StandardError);

@@ -42,9 +42,7 @@ public sealed class ChangingTablesTests(PostgresFixture postgres)
         await node.ExecuteAsync($"BEGIN; {alteration}; COMMIT");
         await node.CatchUpAsync();
         await node.ExecuteAsync("INSERT INTO b VALUES (2000, 'alive')");
-        await node.CatchUpAsync();
-        await node.StopAsync();
-        await ReplicationTests.ShouldBeEqualAsync(node);
+        await ReplicationTests.ShouldEndEqualAsync(node);
     }
 
     [Theory]
@@ -58,9 +56,7 @@ public sealed class ChangingTablesTests(PostgresFixture postgres)
         await node.ExecuteAsync("UPDATE a SET v = 'asleep' WHERE id % 3 = 0");
         await node.ExecuteAsync($"BEGIN; {alteration}; COMMIT");
         node.Run();
-        await node.CatchUpAsync();
-        await node.StopAsync();
-        await ReplicationTests.ShouldBeEqualAsync(node);
+        await ReplicationTests.ShouldEndEqualAsync(node);
     }
 
     [Theory]
@@ -71,9 +67,7 @@ public sealed class ChangingTablesTests(PostgresFixture postgres)
         node.Options = new NodeOptions { Copy = new CopyOptions { ChunkBytes = 8 << 10, Parallelism = 2 } };
         node.Run();
         await node.ExecuteAsync($"BEGIN; UPDATE a SET v = 'early' WHERE id % 3 = 0; {alteration}; COMMIT");
-        await node.CatchUpAsync();
-        await node.StopAsync();
-        await ReplicationTests.ShouldBeEqualAsync(node);
+        await ReplicationTests.ShouldEndEqualAsync(node);
     }
 
     [Fact]
@@ -87,9 +81,7 @@ public sealed class ChangingTablesTests(PostgresFixture postgres)
         await node.ExecuteAsync("ALTER PUBLICATION dbsync_main DROP TABLE b");
         node.Run();
         await node.ExecuteAsync("UPDATE later SET id = -id WHERE id % 2 = 0");
-        await node.CatchUpAsync();
-        await node.StopAsync();
-        await ReplicationTests.ShouldBeEqualAsync(node);
+        await ReplicationTests.ShouldEndEqualAsync(node);
     }
 
     [Fact]
@@ -100,9 +92,7 @@ public sealed class ChangingTablesTests(PostgresFixture postgres)
         await node.CatchUpAsync();
         await node.ExecuteAsync("ALTER PUBLICATION dbsync_main ADD TABLE later");
         await UntilLiveAsync(node, "a", "b", "later");
-        await node.CatchUpAsync();
-        await node.StopAsync();
-        await ReplicationTests.ShouldBeEqualAsync(node);
+        await ReplicationTests.ShouldEndEqualAsync(node);
     }
 
     /// <summary>Changes may come before the node has noticed, and from a transaction that is older than the publication's entry.</summary>
@@ -127,9 +117,7 @@ public sealed class ChangingTablesTests(PostgresFixture postgres)
         await UntilLiveAsync(node, "a", "b", "later");
         await stop.CancelAsync();
         await Task.WhenAll(writers);
-        await node.CatchUpAsync();
-        await node.StopAsync();
-        await ReplicationTests.ShouldBeEqualAsync(node);
+        await ReplicationTests.ShouldEndEqualAsync(node);
     }
 
     [Theory]
@@ -144,9 +132,7 @@ public sealed class ChangingTablesTests(PostgresFixture postgres)
         await node.ExecuteAsync(removal);
         await UntilLiveAsync(node, "a");
         await node.ExecuteAsync("INSERT INTO a VALUES (2000, 'alive')");
-        await node.CatchUpAsync();
-        await node.StopAsync();
-        await ReplicationTests.ShouldBeEqualAsync(node);
+        await ReplicationTests.ShouldEndEqualAsync(node);
     }
 
     /// <summary>What was written while the publication left the table out is in no log: only another copy brings it.</summary>
@@ -167,9 +153,7 @@ public sealed class ChangingTablesTests(PostgresFixture postgres)
         await node.ExecuteAsync("UPDATE a SET v = 'unseen' WHERE id % 2 = 0");
         await node.ExecuteAsync("ALTER PUBLICATION dbsync_main ADD TABLE a");
         await Eventually.Async(async _ => (await DifferencesAsync(node)).Count == 0, TimeSpan.FromSeconds(30), cancellationToken: Cancel);
-        await node.CatchUpAsync();
-        await node.StopAsync();
-        await ReplicationTests.ShouldBeEqualAsync(node);
+        await ReplicationTests.ShouldEndEqualAsync(node);
     }
 
     private static async Task<IReadOnlyList<string>> DifferencesAsync(NodeUnderTest node)

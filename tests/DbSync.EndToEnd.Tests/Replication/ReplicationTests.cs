@@ -32,6 +32,14 @@ public sealed class ReplicationTests(PostgresFixture postgres)
         await ShouldBeEqualAsync(node);
     }
 
+    /// <summary>Lets the node catch up, stops it, and compares.</summary>
+    internal static async Task ShouldEndEqualAsync(NodeUnderTest node)
+    {
+        await node.CatchUpAsync();
+        await node.StopAsync();
+        await ShouldBeEqualAsync(node);
+    }
+
     internal static async Task ShouldBeEqualAsync(NodeUnderTest node)
     {
         var files = Directory.GetFiles(node.DataPath, "*.db");

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using DbSync.EntityFrameworkCore.Routing;
 using DbSync.EntityFrameworkCore.Tests.Shop;
 using DbSync.Testing;
@@ -30,15 +31,17 @@ public sealed class SessionHistoryTests(ShopFixture shop)
         await using var node = await NodeAsync();
         var (violations, routes) = (new ConcurrentBag<string>(), new ConcurrentDictionary<RouteReason, int>());
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        var trouble = TroubleAsync(node, stop.Token);
-        await Task.WhenAll(Enumerable.Range(1, 12).Select(id => Task.Run(() => LiveAsync(node, level, id, violations, routes), Cancel)));
+        var rounds = new StrongBox<int>();
+        var trouble = TroubleAsync(node, rounds, stop.Token);
+        await Task.WhenAll(Enumerable.Range(1, 12).Select(id => Task.Run(() => LiveAsync(node, level, id, rounds, violations, routes), Cancel)));
         await stop.CancelAsync();
         await trouble;
         return (violations, routes);
     }
 
     private static async Task LiveAsync(
-        NodeUnderTest node, ReadConsistency level, int id, ConcurrentBag<string> violations, ConcurrentDictionary<RouteReason, int> routes)
+        NodeUnderTest node, ReadConsistency level, int id, StrongBox<int> rounds, ConcurrentBag<string> violations,
+        ConcurrentDictionary<RouteReason, int> routes)
     {
         RouteLog.Observer.Value = (reason, _) => routes.AddOrUpdate(reason, 1, (_, n) => n + 1);
         var session = new DbSyncSession();
@@ -55,6 +58,7 @@ public sealed class SessionHistoryTests(ShopFixture shop)
             seen = all;
             if (round % 7 == 0) // a tracked read goes to the primary; the next routed one must not go behind it
                 seen = Math.Max(seen, (await db.Counters.ToListAsync(Cancel)).Sum(c => c.Value));
+            Interlocked.Increment(ref rounds.Value);
         }
     }
 
@@ -95,16 +99,22 @@ public sealed class SessionHistoryTests(ShopFixture shop)
         }
     }
 
-    /// <summary>Stops and starts the node, again and again.</summary>
-    private static async Task TroubleAsync(NodeUnderTest node, CancellationToken until)
+    /// <summary>Stops and starts the node, again and again; in either state the sessions get some rounds done.</summary>
+    private static async Task TroubleAsync(NodeUnderTest node, StrongBox<int> rounds, CancellationToken until)
     {
         while (!until.IsCancellationRequested)
         {
             await node.StopAsync();
-            await Task.Delay(TimeSpan.FromMilliseconds(150), TimeProvider.System, CancellationToken.None); // the trouble itself, not a wait for anything
+            await RoundsAsync(6);
             node.Run();
             await node.CatchUpAsync();
-            await Task.Delay(TimeSpan.FromMilliseconds(700), TimeProvider.System, until).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await RoundsAsync(60);
+        }
+
+        Task RoundsAsync(int more)
+        {
+            var enough = Volatile.Read(ref rounds.Value) + more;
+            return Eventually.Async(() => Volatile.Read(ref rounds.Value) >= enough || until.IsCancellationRequested, cancellationToken: Cancel);
         }
     }
 

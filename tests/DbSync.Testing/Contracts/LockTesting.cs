@@ -12,15 +12,8 @@ public static class LockTesting
     /// <summary>Options with an owner of its own, so that a test's locks don't look like one flow's.</summary>
     public static RangeLockOptions Someone() => Patient with { Owner = LockOwner.New() };
 
-    public static async Task Until(Func<ValueTask<bool>> condition, string what)
-    {
-        var started = TimeProvider.System.GetTimestamp();
-        while (!await condition())
-        {
-            if (TimeProvider.System.GetElapsedTime(started) > Patience) throw new TimeoutException($"Never happened: {what}.");
-            await Task.Delay(TimeSpan.FromMilliseconds(2), TimeProvider.System);
-        }
-    }
+    public static Task Until(Func<ValueTask<bool>> condition, string what) =>
+        Eventually.Async(async _ => await condition(), Patience, () => $"never happened: {what}");
 
     public static Task UntilWaiting(IRangeLockManager manager, LockResource resource, int waiters) => Until(
         async () => (await manager.Inspector.SnapshotAsync(resource, CancellationToken.None)).Entries.Count(e => !e.IsHeld) == waiters,

@@ -28,8 +28,8 @@ public sealed class PositionHoldTests
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
-    public void The_hold_stops_where_the_log_equals_the_snapshot_and_nowhere_else() =>
-        AnyPlan.Sample(plan => CheckAsync(plan).GetAwaiter().GetResult(), iter: Effort.Cases(150), threads: 2);
+    public Task The_hold_stops_where_the_log_equals_the_snapshot_and_nowhere_else() =>
+        AnyPlan.SampleAsync(CheckAsync, iter: Effort.Cases(150), threads: 2);
 
     [Fact]
     public async Task A_stream_that_breaks_ends_the_hold_without_a_position()
