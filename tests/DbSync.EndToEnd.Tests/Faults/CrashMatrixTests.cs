@@ -1,3 +1,4 @@
+using DbSync.EndToEnd.Tests.Replication;
 using DbSync.Sqlite;
 using DbSync.Testing;
 using Npgsql;
@@ -42,6 +43,7 @@ public sealed class CrashMatrixTests(PostgresFixture postgres)
     {
         var shards = failpoint == Failpoint.BetweenShardCommits ? 2 : 1;
         await using var node = await ToolNode.CreateAsync(await postgres.CreateDatabaseAsync(Cancel), Schema, Cancel, shards);
+        if (failpoint is Failpoint.AfterSpilledBlock or Failpoint.BeforeReplay) await StreamedTransactionTests.SettledAsync(node.ConnectionString);
         if (failpoint is Failpoint.AfterBacklogPiece or Failpoint.BeforeStream or Failpoint.AfterStream) await FallBehindAsync(node);
         using var stop = new CancellationTokenSource();
         var needsIdleness = failpoint is Failpoint.BeforeWalTruncation or Failpoint.AfterWalTruncation; // else the log is copied back beside the writing
@@ -111,8 +113,9 @@ public sealed class CrashMatrixTests(PostgresFixture postgres)
         while (!cancellationToken.IsCancellationRequested)
         {
             var id = random.Next(1, 25000);
-            var sql = random.Next(6) switch
+            var sql = random.Next(7) switch
             {
+                6 => $"SAVEPOINT a; DELETE FROM account WHERE id % 3 = 0; ROLLBACK TO a; UPDATE account SET balance = balance + 1 WHERE id BETWEEN {id} AND {id + 1500}", // streamed where that is asked for
                 0 => $"INSERT INTO account VALUES ({id}, 0, 'new') ON CONFLICT (id) DO UPDATE SET balance = account.balance + 1",
                 1 => $"UPDATE account SET balance = balance + 1 WHERE id BETWEEN {id} AND {id + 5}",
                 2 => $"DELETE FROM account WHERE id = {id}",
