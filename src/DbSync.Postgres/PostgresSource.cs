@@ -38,6 +38,9 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
     /// <summary>The primary's cluster that this node belongs to; checked whenever a stream is opened. Null: any.</summary>
     public string? SystemIdentifier { get; init; }
 
+    /// <summary>Keeps to the timeline that the shards' positions belong to.</summary>
+    public TimelineGuard Timeline { get; init; } = new(null, _ => { });
+
     public async Task<IReadOnlyList<TableSchema>> DescribeAsync(CancellationToken cancellationToken)
     {
         var tables = await _primary.BlockAsync(connection => _catalog.Load(connection, _options.Publication, null), cancellationToken);
@@ -55,7 +58,7 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
     {
         position = Lsn.Max(position, _options.StartPosition);
         var opening = Task.Factory.StartNew(
-            () => TryDrain(_slot.Check(position, isOurs: false), position) ?? (IChangeStream)Checked(Open(position), position, own: 0),
+            () => TryDrain(CheckSlot(position), position) ?? (IChangeStream)Checked(Open(position), position, own: 0),
             cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         try
         {
@@ -84,13 +87,20 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
 
     public ValueTask DisposeAsync() => _primary.DisposeAsync();
 
+    private SlotState CheckSlot(Lsn position)
+    {
+        var slot = _slot.Check(position, isOurs: false);
+        CheckSystem(slot.SystemIdentifier);
+        return slot;
+    }
+
     private void CheckSystem(string found)
     {
         if (SystemIdentifier is null || found == SystemIdentifier) return;
         throw new DbSyncException(
             ErrorCodes.PrimaryChanged,
             "The connection leads to another PostgreSQL cluster than the one this node was set up with.",
-            "Check the connection string; for a new primary run 'dbsync init' in an empty data directory.");
+            "Check the connection string. A primary that was restored and knows this node is copied anew by itself; for another one run 'dbsync init' in an empty data directory.");
     }
 
     /// <summary>Closes a stream that opened after nobody waited for it any more.</summary>
@@ -110,7 +120,9 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
             var bytes = NpgsqlWire.StreamOf(connection);
             if (bytes is NetworkStream) bytes = new ReceiveStream(NpgsqlWire.SocketOf(connection), ownsSocket: true, ReceiveStream.MessagesLowWaterBytes, _time);
             var wire = new ReplicationWire(bytes, _time);
-            CheckSystem(wire.IdentifySystem());
+            var (system, timeline) = wire.IdentifySystem();
+            CheckSystem(system);
+            Timeline.Follow(timeline, position, wire.TimelineHistory);
             wire.Start(
                 $"START_REPLICATION SLOT {PgName.Quote(_options.Slot)} LOGICAL {position} "
                 + $"(proto_version '1', publication_names {PgName.Literal(PgName.Quote(_options.Publication))})");
@@ -148,7 +160,7 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
     private BacklogStream? TryDrain(SlotState slot, Lsn position)
     {
         var behind = slot.Current.Value - Math.Min(slot.Current.Value, Lsn.Max(position, slot.Confirmed).Value);
-        if (behind < (ulong)_options.DrainLeastBytes || _time.GetUtcNow() < _drainAgainAt) return null;
+        if (Timeline.IsNew(slot.Timeline) || behind < (ulong)_options.DrainLeastBytes || _time.GetUtcNow() < _drainAgainAt) return null;
         try
         {
             var drain = SlotDrain.Start(_primary, _options, position);

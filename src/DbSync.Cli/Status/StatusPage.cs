@@ -18,8 +18,10 @@ internal static class StatusPage
         Add("delay p50/p99", $"total {Pair(status.Delay.TotalMs)} = write {Pair(status.Delay.WriteMs)} + transfer {Pair(status.Delay.TransferMs)} + sync {Pair(status.Delay.SyncMs)}");
         Add("slot", status.Slot is { } slot
             ? $"{slot.Name}, {(slot.Active ? "active" : "inactive")}, {slot.WalStatus}, keeps {Units.Bytes(slot.RetainedWalBytes)}"
-                + (slot.BudgetBytes is null ? ", no limit" : $" of log, {Units.Bytes(slot.BudgetBytes)} left ({Units.Duration(slot.BudgetEtaMs)} at the average rate)")
+                + (slot.BudgetBytes is null ? ", no limit" : $" of log, {Units.Bytes(slot.BudgetBytes)} left (lasts {Units.Duration(slot.BudgetEtaMs)} at {Units.Bytes((long?)slot.WalBytesPerSecond)}/s)")
             : "unknown");
+        if (status.Resync is { } again)
+            Add("copied again", $"since {again.Since:u}, because {again.Reason} {again.ChunksDone}/{again.Chunks} chunks, {Units.Count(again.Rows)} rows");
         Add("applied since start", $"{Units.Count(status.Counters.Transactions)} transactions, {Units.Count(status.Counters.Rows)} rows, {Units.Count(status.Counters.Reconnects)} reconnects");
 
         var shards = new Table().Border(TableBorder.Simple).AddColumns("shard", "file", "state", "applied");

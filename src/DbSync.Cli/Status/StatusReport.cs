@@ -26,6 +26,12 @@ internal sealed record StatusReport
 
     public required SlotReport? Slot { get; init; }
 
+    /// <summary>Since when the files are not kept up to date, because everything is copied again; null when they are.</summary>
+    public required DateTimeOffset? StaleSince { get; init; }
+
+    /// <summary>The copy beside the old files; null when there is none.</summary>
+    public required ReseedReport? Resync { get; init; }
+
     public required IReadOnlyList<ShardReport> Shards { get; init; }
 
     public required IReadOnlyList<TableReport> Tables { get; init; }
@@ -48,7 +54,21 @@ internal sealed record StatusReport
 }
 
 /// <summary>The node's slot as the primary shows it now. A state of "missing" means that the primary has none of this name.</summary>
-internal sealed record SlotReport(string Name, bool Active, string WalStatus, long? RetainedWalBytes, long? BudgetBytes, double? BudgetEtaMs);
+/// <param name="Name">The slot.</param>
+/// <param name="Active">Whether somebody follows it.</param>
+/// <param name="WalStatus">reserved, extended, unreserved, lost or missing.</param>
+/// <param name="RetainedWalBytes">The log that it makes the primary keep.</param>
+/// <param name="BudgetBytes">What may still be written before it is given up, by the primary's limit or the node's own; null for no limit.</param>
+/// <param name="WalBytesPerSecond">What the primary writes: over the last minute while a node runs, else since its statistics began.</param>
+/// <param name="BudgetEtaMs">How long the budget lasts at this rate if nothing more is acknowledged; null for no limit, or while nothing is written.</param>
+internal sealed record SlotReport(
+    string Name, bool Active, string WalStatus, long? RetainedWalBytes, long? BudgetBytes, double? WalBytesPerSecond, double? BudgetEtaMs)
+{
+    /// <summary>With what the running node knows better: its own limit, and the rate of the last minute.</summary>
+    public SlotReport With(SlotStatus? live) => live is null || RetainedWalBytes is null
+        ? this
+        : this with { BudgetBytes = live.BudgetBytes, WalBytesPerSecond = live.WalBytesPerSecond ?? WalBytesPerSecond, BudgetEtaMs = live.BudgetEtaMs };
+}
 
 internal sealed record ShardReport(string Id, string File, string State, string? AppliedLsn, long Rows, long Bytes);
 

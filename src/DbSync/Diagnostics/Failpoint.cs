@@ -30,6 +30,10 @@ internal static class Failpoint
     public const string AfterBacklogPiece = "after-backlog-piece";
     public const string BeforeStream = "before-stream";
     public const string AfterStream = "after-stream";
+    public const string AfterSlotGivenUp = "after-slot-given-up";
+    public const string AfterSlotMade = "after-slot-made";
+    public const string BeforeSwap = "before-swap";
+    public const string AfterSwap = "after-swap";
 
     /// <summary>Every failpoint with what has and has not happened when the process dies there.</summary>
     public static readonly IReadOnlyList<(string Name, string Meaning)> All =
@@ -53,6 +57,10 @@ internal static class Failpoint
         (AfterBacklogPiece, "a piece of a backlog was read through SQL, the slot is not advanced"),
         (BeforeStream, "a backlog was read through SQL, the stream that follows it is not open"),
         (AfterStream, "the stream that follows a backlog is open, nothing came through it yet"),
+        (AfterSlotGivenUp, "a replica has to be copied again and its slot is dropped, the new one is not made"),
+        (AfterSlotMade, "the slot of a copy beside the old files is made, where it begins is not recorded"),
+        (BeforeSwap, "a copy beside the old files is complete, the old ones are still named"),
+        (AfterSwap, "the files of a copy are named, that it is done is not recorded"),
     ];
 
     private static readonly string? ArmedName;
