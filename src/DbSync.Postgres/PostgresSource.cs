@@ -85,6 +85,18 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
         TableSchema table, ChunkRecord chunk, Func<Task<SnapshotDemand>> locked, ChunkRows rows, CancellationToken cancellationToken) =>
         _reader.ReadAsync(table, chunk, locked, rows, cancellationToken);
 
+    public Task<int[]> FindChunksAsync(TableSchema table, IReadOnlyList<ChunkBound> bounds, IReadOnlyList<byte[]> keys, CancellationToken cancellationToken) =>
+        _primary.UseAsync(connection => ChunkFinder.FindAsync(connection, table, bounds, keys, cancellationToken), cancellationToken);
+
+    public async Task<RowNow> ReadRowAsync(TableSchema table, byte[] key, ulong seen, CancellationToken cancellationToken)
+    {
+        var rows = new ChunkRows();
+        var bound = new ChunkBound(KeyLiterals.Of(table, key), key);
+        var snapshot = await _reader.ReadAsync(
+            table, new ChunkRecord(0, bound, bound, null, 0), () => Task.FromResult(new SnapshotDemand(0, [seen])), rows, cancellationToken);
+        return new RowNow(snapshot, rows.Count == 0 ? null : rows.Current().Written.ToArray(), await InsertPositionAsync(cancellationToken));
+    }
+
     public ValueTask DisposeAsync() => _primary.DisposeAsync();
 
     private SlotState CheckSlot(Lsn position)

@@ -14,6 +14,12 @@ internal static class RunCommand
         Validators = { result => Units.CheckBytes(result) },
     };
 
+    private static readonly Option<string?> CopyLimit = new("--copy-limit")
+    {
+        Description = "Read the primary's tables no faster than this each second; no limit when not given.", HelpName = "20MB",
+        Validators = { result => Units.CheckBytes(result) },
+    };
+
     private static readonly Option<string> OnSlotLoss = new Option<string>("--on-slot-loss")
     {
         Description = "When the slot is lost: 'reseed' copies again beside the old files, 'stop' ends with the error.", DefaultValueFactory = _ => "reseed",
@@ -21,7 +27,7 @@ internal static class RunCommand
 
     public static (Command Command, string Example) Create(CommandRunner runner)
     {
-        var command = new Command("run", "Copy what is missing, then follow the primary until stopped. Ctrl-C and SIGTERM drain first and exit 0; a second one ends at once.") { MaxRetained, OnSlotLoss };
+        var command = new Command("run", "Copy what is missing, then follow the primary until stopped. Ctrl-C and SIGTERM drain first and exit 0; a second one ends at once.") { MaxRetained, OnSlotLoss, CopyLimit };
         runner.Bind(command, RunAsync);
         return (command, "dbsync run --primary 'Host=localhost;Database=shop;Username=app' --data ./replica");
     }
@@ -60,7 +66,11 @@ internal static class RunCommand
 
     private static HostOptions OptionsOf(ParseResult arguments) => new()
     {
-        Node = new NodeOptions { RetainedBytesMax = arguments.GetValue(MaxRetained) is { } size ? Units.ParseBytes(size) : null },
+        Node = new NodeOptions
+        {
+            RetainedBytesMax = arguments.GetValue(MaxRetained) is { } size ? Units.ParseBytes(size) : null,
+            Copy = new CopyOptions { BytesPerSecondMax = arguments.GetValue(CopyLimit) is { } rate ? Units.ParseBytes(rate) : null },
+        },
         Reseed = new ReseedOptions { Reseeds = arguments.GetValue(OnSlotLoss) != "stop" },
     };
 

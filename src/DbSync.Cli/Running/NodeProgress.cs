@@ -9,6 +9,7 @@ namespace DbSync.Cli.Running;
 internal sealed class NodeProgress(ToolConsole console, NodeKeeper keeper, string directory)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(5);
 
     /// <param name="stopping">Cancelled when the node is asked to stop.</param>
     /// <param name="cancellationToken">Cancelled when it has stopped.</param>
@@ -40,6 +41,7 @@ internal sealed class NodeProgress(ToolConsole console, NodeKeeper keeper, strin
         var live = new HashSet<string>(StringComparer.Ordinal);
         var streaming = false;
         IReadOnlyList<NodeFile.Shard>? files = null;
+        var saidAt = TimeProvider.System.GetTimestamp();
         while (!cancellationToken.IsCancellationRequested)
         {
             if (files is not null && !files.SequenceEqual(Files))
@@ -52,6 +54,11 @@ internal sealed class NodeProgress(ToolConsole console, NodeKeeper keeper, strin
             foreach (var table in tables.Where(t => t.State == TableState.Live && live.Add(t.Name)))
                 console.Say(string.Create(CultureInfo.InvariantCulture, $"{table.Name}: live, {table.Rows} rows"));
             var now = keeper.Status() ?? LiveStatus.None;
+            if (now.Tables.Count > 0 && TimeProvider.System.GetElapsedTime(saidAt) >= LineInterval)
+            {
+                saidAt = TimeProvider.System.GetTimestamp();
+                foreach (var copy in now.Tables) console.Say(LineOf(copy, now.Slot));
+            }
             if (!streaming && keeper.Reseed is null && !now.Copying && now.Pipeline == PipelineState.Streaming && tables.All(t => t.State == TableState.Live))
             {
                 streaming = true;
@@ -60,6 +67,10 @@ internal sealed class NodeProgress(ToolConsole console, NodeKeeper keeper, strin
             await WaitAsync(cancellationToken);
         }
     }
+
+    private static string LineOf(TableCopyStatus copy, SlotStatus? slot) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{copy.Table}: {copy.Percent:0} % copied, {copy.RowsPerSecond:N0} rows/s, {Units.Duration(copy.EtaMs)} left{(slot is null ? "" : $"; the slot keeps {Units.Bytes(slot.RetainedBytes)} of log")}");
 
     /// <summary>What the node fills: the copy beside the old files, while there is one.</summary>
     private IReadOnlyList<NodeFile.Shard> Files => keeper.Reseed?.Shards ?? keeper.Identity.Shards;

@@ -41,7 +41,7 @@ internal sealed class StatusReader(NodeFile node, string directory, Func<Cancell
             StaleSince = identity.StaleSince,
             Resync = reseed,
             Shards = [.. shards.Select(s => s.Report with { State = running || s.Report.State == "copying" ? s.Report.State : state })],
-            Tables = tables,
+            Tables = running ? [.. tables.Select(t => t with { Copy = live!.Tables.FirstOrDefault(c => c.Table == t.Name) })] : tables,
             Counters = new CounterReport(live?.Transactions, live?.Rows, live?.Reconnects),
             ProcessId = running ? live!.ProcessId : null,
             UpdatedAt = live?.UpdatedAt,
@@ -122,6 +122,7 @@ internal sealed class StatusReader(NodeFile node, string directory, Func<Cancell
             using var view = new ShardView(directory, shard);
             var position = view.BeginSnapshot();
             var progress = view.Progress();
+            var beside = view.Progress(shadows: true).ToDictionary(t => t.Name, StringComparer.Ordinal);
             view.EndSnapshot();
             var state = progress.All(t => t.State == TableState.Live) ? "streaming" : "copying";
             shards.Add((position, new ShardReport(shard.Id, shard.File, state, position.ToString(), progress.Sum(t => t.Rows), view.Bytes)));
@@ -134,6 +135,9 @@ internal sealed class StatusReader(NodeFile node, string directory, Func<Cancell
                     Rows = before.Rows + table.Rows,
                     ChunksDone = before.ChunksDone + table.ChunksDone,
                     Chunks = before.Chunks + table.Chunks,
+                    Resync = beside.GetValueOrDefault(table.Name) is { } copy
+                        ? new TableResync(copy.Rows + (before.Resync?.Rows ?? 0), copy.ChunksDone + (before.Resync?.ChunksDone ?? 0), copy.Chunks + (before.Resync?.Chunks ?? 0))
+                        : before.Resync,
                 };
             }
         }

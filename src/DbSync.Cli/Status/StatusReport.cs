@@ -73,7 +73,17 @@ internal sealed record SlotReport(
 internal sealed record ShardReport(string Id, string File, string State, string? AppliedLsn, long Rows, long Bytes);
 
 /// <summary>A table: copying, catchingUp or live. Chunks are those that it is, or was, copied in.</summary>
-internal sealed record TableReport(string Name, TableState State, long Rows, int ChunksDone, int Chunks);
+/// <param name="Name">As the replica names it.</param>
+/// <param name="State">copying, catchingUp or live.</param>
+/// <param name="Rows">Rows that are here.</param>
+/// <param name="ChunksDone">Chunks that are here.</param>
+/// <param name="Chunks">Chunks that are planned so far.</param>
+/// <param name="Copy">How fast it is copied, in percent, rows a second and ms left; null when it isn't being read now.</param>
+/// <param name="Resync">How far a copy beside the table has come ('dbsync resync --table'); null when there is none.</param>
+internal sealed record TableReport(string Name, TableState State, long Rows, int ChunksDone, int Chunks, TableCopyStatus? Copy = null, TableResync? Resync = null);
+
+/// <summary>A copy of a table that will take its place.</summary>
+internal sealed record TableResync(long Rows, int ChunksDone, int Chunks);
 
 /// <summary>Since the process started; null when none runs or ran.</summary>
 internal sealed record CounterReport(long? Transactions, long? Rows, long? Reconnects);

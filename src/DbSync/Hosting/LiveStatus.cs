@@ -48,6 +48,9 @@ internal sealed record LiveStatus
 
     public required long ChunksRead { get; init; }
 
+    /// <summary>The tables that are being copied now.</summary>
+    public IReadOnlyList<TableCopyStatus> Tables { get; init; } = [];
+
     /// <summary>The slot as the node saw it last; null before the first look.</summary>
     public SlotStatus? Slot { get; init; }
 

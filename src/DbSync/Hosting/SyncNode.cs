@@ -53,6 +53,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
         _slot = new SlotWatch(control, options.SlotInterval, options.RetainedBytesMax, time);
         foreach (var shard in _shards)
         {
+            shard.Applier.Questions = new CopyQuestions(copySource, options.Copy.RetryDelay, time);
             shard.Committed = OnCommitted;
             shard.BarrierPassed = _ => _acknowledge.Advance();
         }
@@ -113,7 +114,10 @@ internal sealed partial class SyncNode : IAsyncDisposable
         }
     }
 
-    /// <summary>Copies tables again.</summary>
+    /// <summary>Tables that are emptied and copied anew before the first change is applied, as the replica names them.</summary>
+    public IReadOnlyCollection<string> StartOver { get; set; } = [];
+
+    /// <summary>Copies tables again, beside what is read of them meanwhile.</summary>
     /// <param name="tables">As the replica names them; those that are not here are left out.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     public async Task ResyncAsync(IReadOnlyCollection<string> tables, CancellationToken cancellationToken)
@@ -123,7 +127,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
             await shard.InvokeAsync(
                 (applier, _) =>
                 {
-                    foreach (var table in applier.Tables.Where(t => tables.Contains(t.Schema.ReplicaName)).ToList()) applier.Start(table.Schema);
+                    foreach (var table in applier.Tables.Where(t => tables.Contains(t.Schema.ReplicaName)).ToList()) applier.StartBeside(table.Schema);
                     return true;
                 },
                 writes: true).WaitAsync(cancellationToken);
@@ -153,6 +157,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
         RowsCopied = _copy.RowsCopied,
         ChunksRead = _copy.ChunksRead,
         Slot = _slot.Status,
+        Tables = _copy.Meter.Status(),
     };
 
     /// <summary>Ends once every table is readable, and what the primary had by then is on disk here.</summary>
@@ -185,7 +190,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
         foreach (var shard in _shards)
         {
             shard.Applier.XidReference = newest; // the worker does not run yet
-            shard.Align(published);
+            shard.Align(published, StartOver);
         }
     }
 

@@ -34,7 +34,8 @@ internal sealed partial class NodeKeeper(
         {
             try
             {
-                if (await RunNodeAsync(cancellationToken) is not { } request) return;
+                var request = Reseed is null && ResyncRequest.TryLoad(journal.Directory) is { Tables: null } waiting ? waiting : await RunNodeAsync(cancellationToken);
+                if (request is null) return;
                 journal.Begin(ReseedCause.Requested, "it was asked for", null, request.Id);
                 ResyncRequest.Delete(journal.Directory);
             }
@@ -53,6 +54,7 @@ internal sealed partial class NodeKeeper(
         if (plan is not null) plan = await PrepareAsync(plan, cancellationToken);
         await using var node = factory.Create(plan?.Over(Identity) ?? Identity, journal.FollowTimeline);
         Volatile.Write(ref _node, node);
+        if (plan is null && ResyncRequest.TryLoad(journal.Directory) is { Over: true, Tables: { } over }) node.StartOver = over;
         ResyncRequest? request = null;
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var companions = Task.WhenAll(
@@ -143,8 +145,8 @@ internal sealed partial class NodeKeeper(
             if (ResyncRequest.TryLoad(journal.Directory) is { } request && Reseed is null)
             {
                 if (request.Tables is not { } tables) return request;
-                await node.ResyncAsync(tables, cancellationToken);
-                ResyncRequest.Delete(journal.Directory);
+                if (node.StartOver.Count == 0) await node.ResyncAsync(tables, cancellationToken);
+                if (node.StartOver.Count == 0 || node.Status().Pipeline == PipelineState.Streaming) ResyncRequest.Delete(journal.Directory); // else it is not on disk yet
             }
             await Task.Delay(options.LookInterval, time, cancellationToken);
         }

@@ -9,7 +9,8 @@ namespace DbSync;
 /// <param name="Id">Made up by the one who asks.</param>
 /// <param name="Tables">The tables, as the replica names them; null for all of them, into new files.</param>
 /// <param name="RequestedAt">When.</param>
-internal sealed record ResyncRequest(string Id, IReadOnlyList<string>? Tables, DateTimeOffset RequestedAt)
+/// <param name="Over">Whether the tables are emptied first, before any change is applied: what a table needs that has diverged.</param>
+internal sealed record ResyncRequest(string Id, IReadOnlyList<string>? Tables, DateTimeOffset RequestedAt, bool Over = false)
 {
     public const string FileName = "resync.json";
 

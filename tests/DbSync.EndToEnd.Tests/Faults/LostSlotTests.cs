@@ -140,9 +140,9 @@ public sealed class LostSlotTests(PostgresFixture postgres)
         Directory.GetFiles(replica.Data, "*.db").ShouldBe([replica.ShardFile]);
     }
 
-    /// <summary>Where the standby or the backup was taken, everything is the same; what came after is gone.</summary>
+    /// <summary>On another timeline, which left the old one after everything that is here, the log goes on; a log that ends before it can't.</summary>
     [Fact]
-    public async Task A_primary_that_was_restored_to_an_older_state_is_copied_again()
+    public async Task A_primary_that_was_promoted_is_followed_and_one_that_was_restored_to_an_older_state_is_copied_again()
     {
         await using var server = await PostgresServer.StartAsync(cancellationToken: Cancel);
         await using var replica = await CliReplica.CreateAsync(server, PairReader.Schema);
@@ -150,12 +150,19 @@ public sealed class LostSlotTests(PostgresFixture postgres)
         await using var node = await replica.StartAsync();
         var data = await replica.ScalarAsync<string>("SHOW data_directory");
         await server.StopAsync(cancellationToken: Cancel);
-        (await ProcessRunner.RunAsync("cp", ["-a", data, data + ".backup"], cancellationToken: Cancel)).ExitCode.ShouldBe(0);
+        await ShellAsync($"echo \"restore_command = 'false'\" >> '{data}/postgresql.auto.conf' && cp -a '{data}/PG_VERSION' '{data}/recovery.signal'");
+        await server.StartAgainAsync(Cancel); // recovers, finds nothing more, and begins a timeline of its own
+        await replica.ExecuteAsync(PairReader.Change);
+        await replica.CatchUpAsync(node);
+        (NodeFile.Load(replica.Data).Timeline, NodeFile.Load(replica.Data).Shards[0].File).ShouldBe((2u, "main.1.db"));
+
+        await server.StopAsync(cancellationToken: Cancel);
+        await ShellAsync($"cp -a '{data}' '{data}.backup'");
         await server.StartAgainAsync(Cancel);
         await replica.ExecuteAsync("UPDATE left_side SET v = v + 1; UPDATE right_side SET v = v + 1; CREATE TABLE waste AS SELECT repeat(md5(g::text), 30) FROM generate_series(1, 20000) g");
         await replica.CatchUpAsync(node);
         await server.StopAsync(ShutdownMode.Immediate, Cancel);
-        (await ProcessRunner.RunAsync("sh", ["-c", $"rm -r '{data}' && mv '{data}.backup' '{data}'"], cancellationToken: Cancel)).ExitCode.ShouldBe(0);
+        await ShellAsync($"rm -r '{data}' && mv '{data}.backup' '{data}'");
         await server.StartAgainAsync(Cancel);
 
         await Eventually.Async(() => NodeFile.Load(replica.Data).Shards[0].File == "main.2.db", TimeSpan.FromSeconds(60), () => node.StandardError, Cancel);
@@ -190,6 +197,9 @@ public sealed class LostSlotTests(PostgresFixture postgres)
         await StopAsync(healed);
         (await replica.CompareAsync()).ShouldBeEmpty();
     }
+
+    private static async Task ShellAsync(string command) =>
+        (await ProcessRunner.RunAsync("sh", ["-c", command], cancellationToken: Cancel)).ExitCode.ShouldBe(0);
 
     private static async Task StopAsync(TestProcess node)
     {
