@@ -71,10 +71,10 @@ internal static class ReplicaGate
                 }
                 connection.End();
                 var waited = settings.Time.GetElapsedTime(started);
-                if (waited >= settings.WaitMax)
+                if (node.StaleSince is not null || waited >= settings.WaitMax)
                 {
                     healthy = true;
-                    return Refuse(settings, "it has not applied what this read must see");
+                    return Refuse(settings, node.StaleSince is null ? "it has not applied what this read must see" : "it stands still: everything is being copied again");
                 }
                 if (!nudged && waited >= NudgeAfter)
                 {

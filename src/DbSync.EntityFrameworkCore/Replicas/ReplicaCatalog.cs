@@ -31,7 +31,7 @@ internal sealed class ReplicaCatalog
         using (var rows = statements.Prepare("SELECT table_oid, \"column\" FROM \"dbsync.primary_only\""))
             while (rows.Step()) marks.Add(((uint)rows.Integer(0), rows.Text(1)));
         var tables = new Dictionary<string, ReplicaTableFacts>(StringComparer.Ordinal);
-        using (var rows = statements.Prepare("SELECT schema, state FROM \"dbsync.table\""))
+        using (var rows = statements.Prepare("SELECT schema, state FROM \"dbsync.table\" WHERE oid < 4294967296"))
             while (rows.Step())
             {
                 var schema = JsonSerializer.Deserialize<TableSchema>(rows.Bytes(0))!;

@@ -34,7 +34,7 @@ internal sealed class ReplicaConnection : IDisposable
         _schemaVersion = _statements.Prepare("PRAGMA schema_version");
         _head = _statements.Prepare(
             "SELECT applied_lsn, (SELECT count(*) FROM \"dbsync.primary_only\"), (SELECT total(length(labels)) FROM \"dbsync.enum\") FROM \"dbsync.shard\"");
-        _live = _statements.Prepare("SELECT total(state) FROM \"dbsync.table\"");
+        _live = _statements.Prepare("SELECT total(state) FROM \"dbsync.table\" WHERE oid < 4294967296");
     }
 
     public SqliteConnection Connection { get; }

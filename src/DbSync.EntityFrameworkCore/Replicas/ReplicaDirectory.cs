@@ -54,7 +54,12 @@ internal sealed class ReplicaDirectory
             if (idle.File == shard.File) return idle;
             idle.Dispose(); // the replica was copied anew into another file
         }
-        if (!File.Exists(Path.Combine(_path, shard.File))) return null;
+        if (!File.Exists(Path.Combine(_path, shard.File)))
+        {
+            _look = null; // copied anew into another file and deleted, or not made yet
+            if (Node is not { } now || now.Shards[0].File == shard.File) return null;
+            (node, shard) = (now, now.Shards[0]);
+        }
         var connection = new ReplicaConnections(_path).Open(node, shard.Id);
         try
         {

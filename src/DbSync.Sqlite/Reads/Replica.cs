@@ -7,7 +7,8 @@ public static class Replica
 {
     /// <summary>
     /// Opens the only shard in a data directory: read-only, with the collations that the replica's columns are declared with. One connection
-    /// is one thread's; open a read transaction to see one position over several statements.
+    /// is one thread's; open a read transaction to see one position over several statements. When everything was copied again ('dbsync
+    /// resync', a lost slot) an open connection goes on reading the old file, which stands still: open another one from time to time.
     /// </summary>
     /// <param name="dataDirectory">The node's data directory.</param>
     /// <returns>An open connection. Tables are named <c>table</c> or, outside <c>public</c>, <c>"schema.table"</c>.</returns>
@@ -23,8 +24,24 @@ public static class Replica
     /// <inheritdoc cref="OpenRead(string)"/>
     /// <param name="dataDirectory">The node's data directory.</param>
     /// <param name="shard">The shard's name, as <c>dbsync status</c> shows it.</param>
-    public static SqliteConnection OpenRead(string dataDirectory, string shard) =>
-        new ReplicaConnections(dataDirectory).Open(NodeFile.Load(dataDirectory), shard);
+    public static SqliteConnection OpenRead(string dataDirectory, string shard)
+    {
+        var connections = new ReplicaConnections(dataDirectory);
+        var node = NodeFile.Load(dataDirectory);
+        while (true)
+        {
+            try
+            {
+                return connections.Open(node, shard);
+            }
+            catch (DbSyncException exception) when (exception.Code == ErrorCodes.StorageFailed)
+            {
+                var now = NodeFile.Load(dataDirectory);
+                if (now.Shards.SequenceEqual(node.Shards)) throw;
+                node = now; // the replica was copied anew into other files while this one was being opened
+            }
+        }
+    }
 
     /// <summary>The position of the primary's log that a connection reads at.</summary>
     /// <param name="connection">A connection from <see cref="OpenRead(string)"/>.</param>

@@ -42,13 +42,9 @@ internal static class ReplicaTable
         _ => "",
     };
 
-    public static IEnumerable<string> CreateIndexSql(TableSchema table)
+    public static string CreateIndexSql(TableSchema table, IndexSchema index, string name)
     {
-        foreach (var index in table.Indexes)
-        {
-            var columns = index.Columns.Select((c, i) => SqlName.Quote(table.Columns[c].Name) + (index.Descending[i] ? " DESC" : ""));
-            yield return $"CREATE INDEX IF NOT EXISTS {SqlName.Quote($"{table.ReplicaName}.{index.Name}")} "
-                + $"ON {SqlName.Quote(table.ReplicaName)} ({string.Join(", ", columns)})";
-        }
+        var columns = index.Columns.Select((c, i) => SqlName.Quote(table.Columns[c].Name) + (index.Descending[i] ? " DESC" : ""));
+        return $"CREATE INDEX {SqlName.Quote(name)} ON {SqlName.Quote(table.ReplicaName)} ({string.Join(", ", columns)})";
     }
 }

@@ -7,6 +7,17 @@ internal interface ICopySource
     /// <returns>The keys at which one chunk ends and the next begins, in key order; empty for a table that is one chunk.</returns>
     Task<IReadOnlyList<ChunkBound>> PlanAsync(TableSchema table, long chunkBytes, CancellationToken cancellationToken);
 
+    /// <summary>Says in which chunk each key is, where only the primary knows the keys' order.</summary>
+    /// <param name="table">The table.</param>
+    /// <param name="bounds">Where one chunk ends and the next begins, in key order.</param>
+    /// <param name="keys">The keys' cells.</param>
+    /// <param name="cancellationToken">Ends the query.</param>
+    Task<int[]> FindChunksAsync(TableSchema table, IReadOnlyList<ChunkBound> bounds, IReadOnlyList<byte[]> keys, CancellationToken cancellationToken);
+
+    /// <summary>Reads one row as it is now, as a chunk of its own.</summary>
+    /// <exception cref="ChunkNotReadyException">The snapshot does not see <paramref name="seen"/> yet, or the table has another shape by now.</exception>
+    Task<RowNow> ReadRowAsync(TableSchema table, byte[] key, ulong seen, CancellationToken cancellationToken);
+
     /// <summary>A transaction id newer than all that have been given out: whatever ran until now is below it.</summary>
     Task<ulong> NextTransactionAsync(CancellationToken cancellationToken);
 
@@ -25,6 +36,12 @@ internal interface ICopySource
     Task<TransactionSnapshot> ReadChunkAsync(
         TableSchema table, ChunkRecord chunk, Func<Task<SnapshotDemand>> locked, ChunkRows rows, CancellationToken cancellationToken);
 }
+
+/// <summary>A row as the primary had it.</summary>
+/// <param name="Snapshot">The snapshot that it was read with.</param>
+/// <param name="Cells">Its cells; null when there was none with the key.</param>
+/// <param name="InsertedUpTo">The insert position, read after the snapshot.</param>
+internal sealed record RowNow(TransactionSnapshot Snapshot, byte[]? Cells, Lsn InsertedUpTo);
 
 /// <summary>What a chunk's snapshot has to see to be usable.</summary>
 /// <param name="Horizon">Every transaction below this id has to have ended.</param>

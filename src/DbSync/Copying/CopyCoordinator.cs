@@ -18,6 +18,7 @@ internal sealed partial class CopyCoordinator(
     ILogger<CopyCoordinator> logger) : IDisposable
 {
     private readonly CopyRetries _retries = new(options, time);
+    private readonly CopyPace _pace = new(options.BytesPerSecondMax, time);
     private volatile string? _waiting;
 
     /// <summary>What the copy waits for, for people; null when it doesn't.</summary>
@@ -25,6 +26,9 @@ internal sealed partial class CopyCoordinator(
 
     /// <summary>Why a table can't be copied now; null when none is in this way.</summary>
     public DbSyncException? Failure => _retries.Failure;
+
+    /// <summary>How fast each table is copied.</summary>
+    public CopyMeter Meter { get; } = new(time);
 
     public long RowsCopied => Interlocked.Read(ref _rowsCopied);
 
@@ -94,7 +98,7 @@ internal sealed partial class CopyCoordinator(
         }
         catch (DbSyncException exception) when (ErrorCodes.IsOfPrimary(exception.Code))
         {
-            if (_retries.Failed(table.Id, exception)) LogRetry(table.ReplicaName, exception.Message);
+            if (_retries.Failed(table.Id, exception)) LogRetry(table.ToString(), exception.Message);
         }
     }
 
@@ -129,6 +133,7 @@ internal sealed partial class CopyCoordinator(
             return;
         }
         await CompleteAsync(table, cancellationToken);
+        Meter.End(table);
     }
 
     /// <summary>Records the chunks in every shard and returns those that some shard lacks; null when the table was started over meanwhile.</summary>
@@ -160,7 +165,8 @@ internal sealed partial class CopyCoordinator(
             if (current is null) return null;
             foreach (var chunk in current.Where(c => c.Snapshot is null)) missing[chunk.Number] = chunk;
         }
-        if (!table.IsControl) LogPlanned(table.ReplicaName, missing.Count, plan.Count);
+        if (!table.IsControl) Meter.Begin(table, missing.Count, plan.Count);
+        if (!table.IsControl) LogPlanned(table.ToString(), missing.Count, plan.Count);
         return [.. missing.Values];
     }
 
@@ -183,15 +189,18 @@ internal sealed partial class CopyCoordinator(
             Interlocked.Increment(ref _chunksRead);
             await DeliverAsync(table, chunk with { Snapshot = snapshot, Rows = rows.Count }, rows, holders);
             Interlocked.Add(ref _rowsCopied, rows.Count);
+            Meter.Read(table, rows.Count);
+            var bytes = rows.Buffers.Sum(b => (long)b.Length);
             rows.Clear();
             _spare.Add(rows); // only now: after a failure a shard may still be reading it
             _waiting = null;
+            await _pace.SpendAsync(bytes, cancellationToken);
             return true;
         }
         catch (ChunkNotReadyException notReady)
         {
             _waiting = notReady.Message;
-            LogNotReady(table.ReplicaName, chunk.Number, notReady.Message);
+            LogNotReady(table.ToString(), chunk.Number, notReady.Message);
             if (notReady is { ChangedTo: null, IsGone: false }) return false;
             foreach (var shard in shards)
             {
@@ -324,7 +333,7 @@ internal sealed partial class CopyCoordinator(
             Failpoint.Hit(Failpoint.AfterCopyFence);
         }
         requestPosition(); // on a quiet primary nothing else would soon say that the fence is passed
-        if (!table.IsControl) LogCopied(table.ReplicaName, fence);
+        if (!table.IsControl) LogCopied(table.ToString(), fence);
     }
 
     private static void Abandon(ShardWorker shard, TableCopy? holder, int chunk)

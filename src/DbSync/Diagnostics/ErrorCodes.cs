@@ -47,12 +47,17 @@ internal static class ErrorCodes
     public const string PrimaryChanged = "DBS3008";
     public const string SpillFull = "DBS3101";
     public const string SpillFailed = "DBS3102";
+    public const string PrimaryWentBack = "DBS3050";
+    public const string TimelineForked = "DBS3051";
+    public const string SlotOverBudget = "DBS3052";
 
     public const string ShardFileDamaged = "DBS4001";
     public const string ShardFileNewer = "DBS4002";
     public const string SqliteTooOld = "DBS4003";
     public const string StorageFailed = "DBS4004";
     public const string ShardFileMismatch = "DBS4005";
+    public const string ReseedGivenUp = "DBS4050";
+    public const string ResyncNotTaken = "DBS4051";
 
     public const string Diverged = "DBS5001";
     public const string OutOfOrder = "DBS5002";

@@ -28,7 +28,7 @@ internal interface IControlPlane
 /// <param name="ClockOffset">How far the primary's clock is ahead of this one's.</param>
 internal sealed record Beat(Lsn Position, TimeSpan WriteTime, TimeSpan ClockOffset);
 
-/// <summary>The health of a slot: how much log it makes the primary keep, and how much is left.</summary>
+/// <summary>The health of a slot: how much log it makes the primary keep, and how much may be written before the primary gives it up.</summary>
 internal sealed record SlotHealth(string Name, bool Active, string WalStatus, long RetainedBytes, long? BudgetBytes, Lsn PrimaryPosition);
 
 /// <summary>A snapshot of the primary that is held open.</summary>

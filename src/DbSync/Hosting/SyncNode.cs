@@ -23,6 +23,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
     private readonly CopyCoordinator _copy;
     private readonly VerificationHost _verifications;
     private readonly PublicationWatch _publication;
+    private readonly SlotWatch _slot;
     private readonly PositionHold _hold = new();
     private readonly DelayMeter _delays;
     private readonly LagProbe _lag;
@@ -49,8 +50,10 @@ internal sealed partial class SyncNode : IAsyncDisposable
             copySource, _shards, placement, _pipeline.RequestPosition, options.Copy, time, loggers.CreateLogger<CopyCoordinator>());
         _publication = new PublicationWatch(
             source, copySource, _shards, Positions, options.HeartbeatInterval, time, loggers.CreateLogger<PublicationWatch>());
+        _slot = new SlotWatch(control, options.SlotInterval, options.RetainedBytesMax, time);
         foreach (var shard in _shards)
         {
+            shard.Applier.Questions = new CopyQuestions(copySource, options.Copy.RetryDelay, time);
             shard.Committed = OnCommitted;
             shard.BarrierPassed = _ => _acknowledge.Advance();
         }
@@ -95,6 +98,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
         Task[] helpers =
         [
             _copy.RunAsync(stop.Token), BeatAsync(stop.Token), WriteStatusAsync(stop.Token), _verifications.RunAsync(stop.Token), _publication.RunAsync(stop.Token),
+            _slot.RunAsync(stop.Token),
         ];
         try
         {
@@ -107,6 +111,26 @@ internal sealed partial class SyncNode : IAsyncDisposable
             await stop.CancelAsync();
             foreach (var task in helpers.Append(pipeline)) await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // the first failure is on its way up
             await Task.WhenAll(_shards.Select(s => s.StopAsync())).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>Tables that are emptied and copied anew before the first change is applied, as the replica names them.</summary>
+    public IReadOnlyCollection<string> StartOver { get; set; } = [];
+
+    /// <summary>Copies tables again, beside what is read of them meanwhile.</summary>
+    /// <param name="tables">As the replica names them; those that are not here are left out.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public async Task ResyncAsync(IReadOnlyCollection<string> tables, CancellationToken cancellationToken)
+    {
+        foreach (var shard in _shards)
+        {
+            await shard.InvokeAsync(
+                (applier, _) =>
+                {
+                    foreach (var table in applier.Tables.Where(t => tables.Contains(t.Schema.ReplicaName)).ToList()) applier.StartBeside(table.Schema);
+                    return true;
+                },
+                writes: true).WaitAsync(cancellationToken);
         }
     }
 
@@ -132,7 +156,21 @@ internal sealed partial class SyncNode : IAsyncDisposable
         Reconnects = _pipeline.Reconnects,
         RowsCopied = _copy.RowsCopied,
         ChunksRead = _copy.ChunksRead,
+        Slot = _slot.Status,
+        Tables = _copy.Meter.Status(),
     };
+
+    /// <summary>Ends once every table is readable, and what the primary had by then is on disk here.</summary>
+    public async Task CaughtUpAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var target = await UntilServedAsync(() => _copySource.InsertPositionAsync(cancellationToken), cancellationToken);
+            await Positions.WaitAsync(target, cancellationToken);
+            if (!_shards.Any(s => s.IsCopying || s.Durable < target)) return;
+            await Task.Delay(_options.StatusInterval, _time, cancellationToken);
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -152,7 +190,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
         foreach (var shard in _shards)
         {
             shard.Applier.XidReference = newest; // the worker does not run yet
-            shard.Align(published);
+            shard.Align(published, StartOver);
         }
     }
 

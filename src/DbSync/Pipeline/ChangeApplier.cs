@@ -6,13 +6,15 @@ namespace DbSync;
 /// </summary>
 internal sealed class ChangeApplier
 {
+    private const int KeysAskedMax = 4096;
     private readonly IShardStore _store;
     private readonly Dictionary<TableId, TableRecord> _live = [];
     private readonly Dictionary<TableId, TableCopy> _copies = [];
     private readonly ChangeBuffer _scratch = new(4096);
-    private readonly Dictionary<TableSchema, bool> _entered = new(ReferenceEqualityComparer.Instance); // whether it is live
+    private readonly Dictionary<TableSchema, Entered> _entered = new(ReferenceEqualityComparer.Instance);
     private TableSchema? _current;
-    private bool _currentIsLive;
+    private Entered _how;
+    private TransactionPart? _part;
 
     public ChangeApplier(IShardStore store)
     {
@@ -23,9 +25,18 @@ internal sealed class ChangeApplier
     /// <summary>Called when a change needs the rows of a chunk that is being read; returns when something about the chunk has changed.</summary>
     public required Action WaitForChunk { get; init; }
 
+    /// <summary>Ends a wait in <see cref="WaitForChunk"/>; from any thread.</summary>
+    public Action Wake { get; init; } = () => { };
+
+    /// <summary>What is asked of the primary in the middle of a change.</summary>
+    public CopyQuestions? Questions { get; set; }
+
     public IReadOnlyCollection<TableCopy> Copies => _copies.Values;
 
-    public IEnumerable<TableRecord> Tables => _live.Values.Concat(_copies.Values.Select(c => c.Record));
+    /// <summary>True while a table can't be read.</summary>
+    public bool IsIncomplete => _copies.Keys.Any(t => !t.IsShadow);
+
+    public IEnumerable<TableRecord> Tables => _live.Values.Concat(_copies.Values.Select(c => c.Record).Where(r => !r.Schema.Id.IsShadow));
 
     public TableCopy? CopyOf(TableId table) => _copies.GetValueOrDefault(table);
 
@@ -38,7 +49,11 @@ internal sealed class ChangeApplier
         foreach (var record in _store.LoadTables())
         {
             if (record.State == TableState.Live) _live.Add(record.Schema.Id, record);
-            else Track(new TableCopy(record, _store.LoadChunks(record.Schema.Id), _store.LoadDroppedTransactions(record.Schema.Id)));
+            else
+            {
+                var copy = Track(new TableCopy(record, _store.LoadChunks(record.Schema.Id), _store.LoadDroppedTransactions(record.Schema.Id)));
+                foreach (var (key, snapshot) in _store.LoadRows(record.Schema.Id)) copy.SetRow(key, snapshot);
+            }
         }
     }
 
@@ -48,18 +63,36 @@ internal sealed class ChangeApplier
         var record = new TableRecord(schema, TableState.Copying, Planned: false, Lsn.Zero);
         var remembered = _copies.TryGetValue(schema.Id, out var before) ? before.Dropped : [];
         _live.Remove(schema.Id);
+        DropShadow(schema.Id);
         foreach (var namesake in Tables.Where(t => t.Schema.Id != schema.Id && t.Schema.ReplicaName == schema.ReplicaName).ToList())
         {
             _live.Remove(namesake.Schema.Id); // renamed or dropped on the primary: the store replaces it
             _copies.Remove(namesake.Schema.Id);
+            DropShadow(namesake.Schema.Id);
         }
         _store.CreateTable(record);
         foreach (var xid in remembered) _store.SaveDroppedTransaction(schema.Id, xid);
         return Track(new TableCopy(record, [], remembered));
     }
 
+    /// <summary>
+    /// Starts a second copy of a table that can be read: it takes every change too, and once it is complete it takes the first one's place in
+    /// one transaction. A table that can't be read is started over.
+    /// </summary>
+    public void StartBeside(TableSchema table)
+    {
+        if (!_live.TryGetValue(table.Id, out var live)) Start(table);
+        else if (!_copies.ContainsKey(table.Id.Shadow))
+        {
+            var record = new TableRecord(live.Schema with { Id = table.Id.Shadow }, TableState.Copying, Planned: false, Lsn.Zero);
+            _store.CreateTable(record);
+            Track(new TableCopy(record, [], []));
+        }
+    }
+
     public void Drop(TableId table)
     {
+        if (!table.IsShadow) DropShadow(table);
         _store.DropTable(table);
         _live.Remove(table);
         _copies.Remove(table);
@@ -92,9 +125,15 @@ internal sealed class ChangeApplier
             var record = copy.Record with { State = TableState.Live, ChunksCopied = copy.Chunks.Count };
             _store.SaveChunks(record.Schema.Id, []);
             _store.ForgetDroppedTransactions(record.Schema.Id, ulong.MaxValue);
+            _store.ForgetRows(record.Schema.Id);
             _store.SaveTable(record);
             _copies.Remove(record.Schema.Id);
-            _live.Add(record.Schema.Id, record);
+            if (record.Schema.Id.IsShadow)
+            {
+                _store.PutInPlace(record.Schema);
+                record = record with { Schema = record.Schema with { Id = record.Schema.Id.Original } };
+            }
+            _live[record.Schema.Id] = record;
         }
         if (ready.Count > 0) Reenter();
         return ready.Count > 0;
@@ -103,19 +142,20 @@ internal sealed class ChangeApplier
     /// <summary>Applies the changes of one part.</summary>
     public void Apply(TransactionPart part)
     {
+        _part = part;
         var reader = new ChangeReader(part);
         while (reader.Read())
         {
             if (!ReferenceEquals(reader.Table, _current)) Enter(reader.Table);
-            if (_currentIsLive) ApplyLive(ref reader);
-            else ApplyCopying(ref reader, part.Xid);
+            if (_how.IsLive) ApplyLive(ref reader, reader.Table);
+            else ApplyCopying(ref reader, reader.Table, part.Xid);
+            if (_how.Shadow is { } shadow) ApplyCopying(ref reader, shadow, part.Xid);
             Failpoint.Hit(Failpoint.MidTransaction);
         }
     }
 
-    private void ApplyLive(ref ChangeReader reader)
+    private void ApplyLive(ref ChangeReader reader, TableSchema table)
     {
-        var table = reader.Table;
         var cells = reader.Cells;
         var found = 1;
         switch (reader.Kind)
@@ -144,9 +184,8 @@ internal sealed class ChangeApplier
                 "The shard has stopped with nothing lost. Run 'dbsync verify --repair' or copy the table again with 'dbsync resync'.");
     }
 
-    private void ApplyCopying(ref ChangeReader reader, uint xid)
+    private void ApplyCopying(ref ChangeReader reader, TableSchema table, uint xid)
     {
-        var table = reader.Table;
         var cells = reader.Cells;
         switch (reader.Kind)
         {
@@ -157,34 +196,101 @@ internal sealed class ChangeApplier
                 if (Judge(table, KeyOfRow(table, cells), xid) && StillLike(table, xid)) _store.Insert(table, ref cells);
                 return;
             case ChangeKind.Update:
-                if (Judge(table, KeyOfRow(table, cells), xid) && StillLike(table, xid)) ApplyLive(ref reader);
+                if (Judge(table, KeyOfRow(table, cells), xid) && StillLike(table, xid)) ApplyLive(ref reader, table);
                 return;
             case ChangeKind.Delete:
-                if (Judge(table, table.HasKey ? cells : default, xid) && StillLike(table, xid)) ApplyLive(ref reader);
+                if (Judge(table, table.HasKey ? cells : default, xid) && StillLike(table, xid)) ApplyLive(ref reader, table);
                 return;
             default:
-                ReplaceCopying(ref reader, xid);
+                ReplaceCopying(ref reader, table, xid);
                 return;
         }
     }
 
     /// <summary>A key change leaves one chunk and enters another: two judgements.</summary>
-    private void ReplaceCopying(ref ChangeReader reader, uint xid)
+    private void ReplaceCopying(ref ChangeReader reader, TableSchema table, uint xid)
     {
-        var table = reader.Table;
         reader.Split(out var identity, out var row);
         var leaves = Judge(table, table.HasKey ? identity : default, xid);
         var enters = Judge(table, KeyOfRow(table, row), xid);
         if ((!leaves && !enters) || !StillLike(table, xid)) return;
-        if (leaves && enters) ApplyLive(ref reader);
+        if (leaves && enters) ApplyLive(ref reader, table);
         else if (leaves) _store.Delete(table, identity);
         else if (!HasUnchanged(row)) _store.Insert(table, ref row);
-        else Remember(Start(table), xid); // the unchanged value is only on the primary: the table is read again rather than guessed
+        else ReadRow(table, KeyOfRow(table, row).ToArray(), xid);
+    }
+
+    /// <summary>
+    /// An unchanged value of a row that enters a chunk is only on the primary: the row is read from there as it is now, a chunk of one. What
+    /// its snapshot sees of the changes to come is in it already.
+    /// </summary>
+    private void ReadRow(TableSchema table, byte[] key, uint xid)
+    {
+        var now = Questions is { } questions ? Answer(token => questions.ReadAsync(table, key, Widen(_copies[table.Id], xid), token)) : null;
+        if (!_copies.TryGetValue(table.Id, out var copy)) return;
+        if (now is null)
+        {
+            StartOver(table, xid);
+            return;
+        }
+        ReadOnlySpan<byte> cells = now.Cells;
+        if (now.Cells is not null) _store.Insert(table, ref cells);
+        copy.SetRow(key, now.Snapshot);
+        _store.SaveRow(table.Id, key, now.Snapshot);
+        if (copy.Record.State != TableState.CatchingUp) return;
+        copy.Record = copy.Record with { ReadableFrom = Lsn.Max(copy.Record.ReadableFrom, now.InsertedUpTo) };
+        _store.SaveTable(copy.Record);
+    }
+
+    /// <summary>Asks in which chunks the keys are that this part changes; false when the table has been started over instead.</summary>
+    private bool Ask(TableCopy copy, TableSchema table, ReadOnlySpan<byte> key, uint xid)
+    {
+        var keys = new HashSet<byte[]>(KeyComparer.Instance) { key.ToArray() };
+        var reader = new ChangeReader(_part!);
+        while (reader.Read() && keys.Count < KeysAskedMax)
+        {
+            if (reader.Table.Id.Oid != table.Id.Oid || reader.Kind == ChangeKind.Truncate) continue;
+            if (reader.Kind == ChangeKind.Replace)
+            {
+                reader.Split(out var identity, out var row);
+                if (!copy.IsPlaced(identity)) keys.Add(identity.ToArray());
+                Collect(KeyOfRow(reader.Table, row));
+            }
+            else Collect(reader.Kind == ChangeKind.Delete ? reader.Cells : KeyOfRow(reader.Table, reader.Cells));
+        }
+        List<byte[]> asked = [.. keys];
+        List<ChunkBound> bounds = [.. copy.Chunks.Skip(1).Select(c => c.Lower!)];
+        var places = Questions is { } questions ? Answer(token => questions.FindAsync(table, bounds, asked, token)) : null;
+        if (places is null) StartOver(table, xid);
+        else copy.Place(asked, places);
+        return places is not null;
+
+        void Collect(ReadOnlySpan<byte> found)
+        {
+            if (!copy.IsPlaced(found)) keys.Add(found.ToArray());
+        }
+    }
+
+    /// <summary>Waits for an answer, while commands go on.</summary>
+    private T Answer<T>(Func<CancellationToken, Task<T>> question)
+    {
+        using var abandon = new CancellationTokenSource();
+        var answer = question(abandon.Token);
+        try
+        {
+            _ = answer.ContinueWith(_ => Wake(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            while (!answer.IsCompleted) WaitForChunk();
+            return answer.GetAwaiter().GetResult();
+        }
+        finally
+        {
+            abandon.Cancel();
+        }
     }
 
     private void TruncateCopying(TableSchema table, uint xid)
     {
-        var copy = _copies[table.Id];
+        if (!_copies.TryGetValue(table.Id, out var copy)) return;
         while (copy.JudgeTruncate(xid) == ChunkJudgement.Wait)
         {
             WaitForChunk();
@@ -194,7 +300,7 @@ internal sealed class ChangeApplier
         if (!copy.IsComplete) Remember(copy, xid);
         if (everywhere == ChunkJudgement.Skip) return;
         _store.Truncate(table);
-        if (copy.IsComplete && copy.Chunks.All(c => !c.Snapshot!.Sees(c.Snapshot.Widen(xid)))) return;
+        if (copy.IsComplete && copy.Rows.Count == 0 && copy.Chunks.All(c => !c.Snapshot!.Sees(c.Snapshot.Widen(xid)))) return;
 
         // Some chunks have seen it, some have not, some are missing. The table is all but empty now, so its chunks are cheap to read again.
         Remember(copy, xid);
@@ -206,7 +312,7 @@ internal sealed class ChangeApplier
     {
         while (true)
         {
-            if (!_copies.TryGetValue(table.Id, out var copy)) return true; // it went live while this change waited
+            if (!_copies.TryGetValue(table.Id, out var copy)) return !table.Id.IsShadow; // it went live while this change waited
             switch (copy.Judge(key, xid))
             {
                 case ChunkJudgement.Apply:
@@ -216,6 +322,11 @@ internal sealed class ChangeApplier
                 case ChunkJudgement.Drop:
                     Remember(copy, xid);
                     return false;
+                case ChunkJudgement.Ask:
+                    var asked = key.ToArray(); // the scratch that holds it is used for others meanwhile
+                    if (!Ask(copy, table, asked, xid)) return false;
+                    key = asked;
+                    break;
                 default:
                     WaitForChunk();
                     break;
@@ -231,14 +342,34 @@ internal sealed class ChangeApplier
     {
         var record = _copies.TryGetValue(streamed.Id, out var copy) ? copy.Record : _live.GetValueOrDefault(streamed.Id);
         if (record is not null && record.Schema.StoresLike(streamed)) return true;
-        Remember(Start(streamed), xid);
+        StartOver(streamed, xid);
         return false;
     }
 
+    private void StartOver(TableSchema table, uint xid)
+    {
+        if (!table.Id.IsShadow) Remember(Start(table), xid);
+        else
+        {
+            DropShadow(table.Id.Original);
+            StartBeside(table with { Id = table.Id.Original });
+            if (_copies.TryGetValue(table.Id, out var again)) Remember(again, xid);
+        }
+    }
+
+    private void DropShadow(TableId table)
+    {
+        if (!_copies.Remove(table.Shadow)) return;
+        _store.DropTable(table.Shadow);
+        Reenter();
+    }
+
+    private ulong Widen(TableCopy copy, uint xid) => TransactionSnapshot.Widen(
+        xid, copy.Chunks.Where(c => c.Snapshot is not null).Select(c => c.Snapshot!.Xmax).DefaultIfEmpty(XidReference).Max());
+
     private void Remember(TableCopy copy, uint xid)
     {
-        var near = copy.Chunks.Where(c => c.Snapshot is not null).Select(c => c.Snapshot!.Xmax).DefaultIfEmpty(XidReference).Max();
-        var wide = TransactionSnapshot.Widen(xid, near);
+        var wide = Widen(copy, xid);
         if (copy.Remember(wide)) _store.SaveDroppedTransaction(copy.Record.Schema.Id, wide);
     }
 
@@ -249,6 +380,7 @@ internal sealed class ChangeApplier
     public void Replan(TableCopy copy, IReadOnlyList<ChunkRecord> chunks)
     {
         _store.SaveChunks(copy.Record.Schema.Id, chunks);
+        _store.ForgetRows(copy.Record.Schema.Id);
         copy.Plan(chunks);
         copy.Record = copy.Record with { State = TableState.Copying };
         _store.SaveTable(copy.Record);
@@ -264,23 +396,15 @@ internal sealed class ChangeApplier
     private void Enter(TableSchema table)
     {
         _current = table;
-        if (_entered.TryGetValue(table, out _currentIsLive)) return;
+        if (_entered.TryGetValue(table, out _how)) return;
         if (_live.TryGetValue(table.Id, out var record))
         {
-            if (record.Schema.StoresLike(table) && !table.IsPublishedAnewSince(record.Schema)) _currentIsLive = true;
-            else
-            {
-                Start(table);
-                _currentIsLive = false;
-            }
+            if (!record.Schema.StoresLike(table) || table.IsPublishedAnewSince(record.Schema)) Start(table);
         }
-        else
-        {
-            if (!_copies.TryGetValue(table.Id, out var copy) || table.IsPublishedAnewSince(copy.Record.Schema)) Start(table);
-            _currentIsLive = false;
-        }
+        else if (!_copies.TryGetValue(table.Id, out var copy) || table.IsPublishedAnewSince(copy.Record.Schema)) Start(table);
+        _how = new Entered(_live.ContainsKey(table.Id), _copies.ContainsKey(table.Id.Shadow) ? table with { Id = table.Id.Shadow } : null);
         _current = table;
-        _entered.Add(table, _currentIsLive);
+        _entered.Add(table, _how);
     }
 
     private TableCopy Track(TableCopy copy)
@@ -298,6 +422,18 @@ internal sealed class ChangeApplier
         RowCells.AppendKey(table, row, _scratch);
         return _scratch.Written;
     }
+
+    /// <summary>Notes that a value of a column was kept as PostgreSQL's text, for the table and for the copy beside it.</summary>
+    public void MarkPrimaryOnly(TableSchema table, int column)
+    {
+        _store.MarkPrimaryOnly(table, column);
+        if (_copies.TryGetValue(table.Id.Shadow, out var shadow)) _store.MarkPrimaryOnly(shadow.Record.Schema, column);
+    }
+
+    /// <summary>What the stream's table is here.</summary>
+    /// <param name="IsLive">Whether it takes every change; else the changes are judged.</param>
+    /// <param name="Shadow">The copy beside it, as the stream's table; null when there is none.</param>
+    private readonly record struct Entered(bool IsLive, TableSchema? Shadow);
 
     private static bool HasUnchanged(ReadOnlySpan<byte> row)
     {

@@ -40,7 +40,7 @@ internal sealed class ShardWorker : IDisposable
         _time = time;
         _clock = new CommitClock(delays, time);
         Queue = new ShardQueue(options.QueueBytesMax, options.QueuePartsMax);
-        Applier = new ChangeApplier(store) { WaitForChunk = WaitForChunk };
+        Applier = new ChangeApplier(store) { WaitForChunk = WaitForChunk, Wake = () => Queue!.Post(new ShardCommand(() => { }, () => { })) };
         _next = store.Position;
         _applied = store.Position.Value; // but not known to be durable: the process may have died before it was synced
         _barrierAt = time.GetTimestamp();
@@ -81,15 +81,16 @@ internal sealed class ShardWorker : IDisposable
 
     public void Start()
     {
-        _isCopying = Applier.Copies.Count > 0;
+        _isCopying = Applier.IsIncomplete;
         _thread.Start();
     }
 
     /// <summary>Before <see cref="Start"/>: creates the tables that are published and not here, and drops those no longer published.</summary>
-    public void Align(IReadOnlyList<TableSchema> published)
+    public void Align(IReadOnlyList<TableSchema> published, IReadOnlyCollection<string> startOver)
     {
         _store.Begin(durable: false);
         Applier.Align(published, Applier.Tables.ToDictionary(t => t.Schema.Id, t => t.Schema.Entry));
+        foreach (var table in Applier.Tables.Where(t => startOver.Contains(t.Schema.ReplicaName)).ToList()) Applier.Start(table.Schema);
         _store.Commit(_store.Position);
     }
 
@@ -244,7 +245,7 @@ internal sealed class ShardWorker : IDisposable
     {
         EnsureOpen();
         Applier.Apply(part);
-        foreach (var (table, column) in part.KeptAsText) _store.MarkPrimaryOnly(table, column);
+        foreach (var (table, column) in part.KeptAsText) Applier.MarkPrimaryOnly(table, column);
         _batchChanges += part.ChangeCount;
         ChangesApplied += part.ChangeCount;
         if (!part.Ends) return;
@@ -279,7 +280,7 @@ internal sealed class ShardWorker : IDisposable
         _open = false;
         Failpoint.Hit(Failpoint.AfterCommit);
         if (promoted) Failpoint.Hit(Failpoint.AfterTableLive);
-        _isCopying = Applier.Copies.Count > 0;
+        _isCopying = Applier.IsIncomplete;
         Volatile.Write(ref _applied, _next.Value);
         _clock.Visible();
         foreach (var (committed, _) in _awaitingCommit) committed();

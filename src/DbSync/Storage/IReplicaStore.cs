@@ -63,6 +63,9 @@ internal interface IShardStore : IDisposable
 
     void DropTable(TableId table);
 
+    /// <summary>Lets a shadow take its original's place, name and id; the original's rows go.</summary>
+    void PutInPlace(TableSchema shadow);
+
     /// <summary>Builds the indexes of the primary that are not there yet.</summary>
     void CreateIndexes(TableSchema table);
 
@@ -77,6 +80,13 @@ internal interface IShardStore : IDisposable
 
     /// <summary>Remembers a transaction whose change was dropped because its chunk is not here yet.</summary>
     void SaveDroppedTransaction(TableId table, ulong xid);
+
+    /// <summary>The rows of a table under copy that were read by themselves, by the cells of their keys.</summary>
+    IReadOnlyList<(byte[] Key, TransactionSnapshot Snapshot)> LoadRows(TableId table);
+
+    void SaveRow(TableId table, byte[] key, TransactionSnapshot snapshot);
+
+    void ForgetRows(TableId table);
 
     /// <summary>Forgets those below <paramref name="below"/>.</summary>
     void ForgetDroppedTransactions(TableId table, ulong below);

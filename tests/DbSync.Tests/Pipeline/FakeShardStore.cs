@@ -71,6 +71,20 @@ internal sealed class FakeShardStore(string name) : IShardStore
 
     public void DropTable(TableId table) => Tables.RemoveAll(t => t.Schema.Id == table);
 
+    public IReadOnlyList<(byte[] Key, TransactionSnapshot Snapshot)> LoadRows(TableId table) => [];
+
+    public void SaveRow(TableId table, byte[] key, TransactionSnapshot snapshot)
+    {
+    }
+
+    public void ForgetRows(TableId table)
+    {
+    }
+
+    public void PutInPlace(TableSchema shadow)
+    {
+    }
+
     public void CreateIndexes(TableSchema table)
     {
     }
