@@ -68,6 +68,10 @@ public sealed class RedisAclTests
             {
                 error.Message.ShouldContain(rules[i][1..].Split('|')[0], Case.Insensitive);
             }
+            catch (RedisConnectionException)
+            {
+                // The driver itself couldn't do without it, and said so.
+            }
         }
 
         silent.Except(unnoticed, StringComparer.Ordinal).ShouldBeEmpty();

@@ -34,7 +34,7 @@ internal static class LockPage
         }
 
         var line = new NumberLine(snapshot, width);
-        var table = new Table().Border(TableBorder.None).AddColumns("", line.Axis.Length == 0 ? " " : "", "keys", "age", "lease", "lock", "waits for");
+        var table = new Table().Border(TableBorder.None).AddColumns("", "", "keys", "age", "lease", "lock", "waits for");
         table.Columns[1].Width(width).NoWrap();
         table.AddRow(StatusPage.Cells("", line.Axis, "", "", "", "", ""));
         foreach (var entry in snapshot.Entries)

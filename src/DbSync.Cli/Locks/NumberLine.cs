@@ -59,13 +59,7 @@ internal sealed class NumberLine
         return new string(line);
     }
 
-    private static char Sign(LockEntry entry) => (entry.IsHeld, entry.Mode) switch
-    {
-        (true, LockMode.Exclusive) => '█',
-        (true, LockMode.Shared) => '▒',
-        (false, LockMode.Exclusive) => '=',
-        (false, _) => '-',
-    };
+    private static char Sign(LockEntry entry) => entry.Mode == LockMode.Exclusive ? entry.IsHeld ? '█' : '=' : entry.IsHeld ? '▒' : '-';
 
     private int Place(int index) => _bounds.Length < 2 ? 0 : index * (_width - 1) / (_bounds.Length - 1);
 

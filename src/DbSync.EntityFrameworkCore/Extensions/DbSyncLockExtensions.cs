@@ -122,7 +122,7 @@ public static class DbSyncLockExtensions
         ArgumentNullException.ThrowIfNull(set);
         ArgumentNullException.ThrowIfNull(key);
         ArgumentNullException.ThrowIfNull(ranges);
-        var columns = EntityLockKey.Of(set.EntityType, key);
+        var columns = EntityLockKey.Of(set.EntityType, key, () => set.GetService<IDesignTimeModel>().Model);
         return (columns.Resource, [.. ranges.Select(range => columns.Closed(range.Low, range.High))]);
     }
 

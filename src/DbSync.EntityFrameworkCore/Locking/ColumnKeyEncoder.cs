@@ -42,11 +42,12 @@ internal static class ColumnKeyEncoder
 
     /// <summary>A range of texts is a range of the column only where PostgreSQL sorts it by bytes.</summary>
     /// <exception cref="DbSyncException">DBS6013: the column's collation may sort otherwise.</exception>
-    public static void RequireOrder(IProperty column)
+    public static void RequireOrder(IProperty column, Func<IModel> designed)
     {
         if (column.GetRelationalTypeMapping() is not { Converter: var converter } mapping || (converter?.ProviderClrType ?? mapping.ClrType) is not { } type
             || (type != typeof(string) && type != typeof(char))) return;
-        var collation = column.GetCollation() ?? column.DeclaringType.Model.GetCollation();
+        var model = designed();
+        var collation = model.FindEntityType(column.DeclaringType.Name)?.FindProperty(column.Name)?.GetCollation() ?? model.GetCollation();
         if (collation is null || !ByteOrdered.Contains(collation, StringComparer.OrdinalIgnoreCase))
             throw Unusable(column, "a range of texts is in the order of their bytes, and the column may be sorted otherwise",
                 "Map it with UseCollation(\"C\") if that is its collation; else lock single keys or the whole table.");

@@ -14,12 +14,17 @@ internal sealed class EntityLockKey
 {
     private readonly IProperty[] _columns;
     private readonly PropertyInfo[]? _parts;
+    private readonly Func<IModel> _designed;
 
-    private EntityLockKey(LockResource resource, IProperty[] columns, PropertyInfo[]? parts) => (Resource, _columns, _parts) = (resource, columns, parts);
+    private EntityLockKey(LockResource resource, IProperty[] columns, PropertyInfo[]? parts, Func<IModel> designed) =>
+        (Resource, _columns, _parts, _designed) = (resource, columns, parts, designed);
 
     public LockResource Resource { get; }
 
-    public static EntityLockKey Of(IEntityType type, LambdaExpression key)
+    /// <param name="type">The entity.</param>
+    /// <param name="key">A column, or several.</param>
+    /// <param name="designed">The model with its collations, which the one used at run time has no more.</param>
+    public static EntityLockKey Of(IEntityType type, LambdaExpression key, Func<IModel> designed)
     {
         var body = key.Body is UnaryExpression { NodeType: ExpressionType.Convert } convert ? convert.Operand : key.Body;
         PropertyInfo[]? parts = null;
@@ -34,7 +39,7 @@ internal sealed class EntityLockKey
             columns = [Column(type, key.Parameters[0], body)];
         }
 
-        return new EntityLockKey(ResourceOf(type, columns), columns, parts);
+        return new EntityLockKey(ResourceOf(type, columns), columns, parts, designed);
     }
 
     /// <summary>The name of the table that locks on an entity's rows belong to: the one that holds the whole hierarchy's keys.</summary>
@@ -51,7 +56,7 @@ internal sealed class EntityLockKey
         for (var i = 0; i < _columns.Length; i++)
         {
             if (from[i] == to[i]) continue;
-            foreach (var column in _columns.AsSpan(i)) ColumnKeyEncoder.RequireOrder(column);
+            foreach (var column in _columns.AsSpan(i)) ColumnKeyEncoder.RequireOrder(column, _designed);
             return KeyRange.Closed(RangeKey.Composite(from), RangeKey.Composite(to));
         }
 

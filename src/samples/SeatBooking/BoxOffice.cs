@@ -29,7 +29,7 @@ internal sealed class BoxOffice(string name, DbContextOptions<Hall> options, boo
             {
                 say(await office.SellAsync(stop) ? "sold" : "taken");
             }
-            catch (DbSyncException failure) when (failure.Code is ErrorCodes.LockLost or ErrorCodes.LockWaitTimeout or ErrorCodes.LockServerUnreachable)
+            catch (DbSyncException failure) when (failure.Code is "DBS6001" or "DBS6002" or "DBS6005")
             {
                 say(failure.Code); // nothing was written: the next customer, please
             }

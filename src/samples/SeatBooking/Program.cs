@@ -1,5 +1,4 @@
 using System.Globalization;
-using DbSync.Postgres;
 using DbSync.Testing;
 using Microsoft.EntityFrameworkCore;
 using SeatBooking;
@@ -20,23 +19,23 @@ Console.WriteLine($"{Offices} box offices sell adjacent seats of one hall, {(tak
 await using var postgres = await PostgresServer.StartAsync();
 await using var lockServer = await RedisServer.StartAsync();
 var database = await postgres.CreateDatabaseAsync("hall");
-await using (var control = new Primary(database)) await new ControlSchema(control).UpgradeAsync(stop.Token);
+await InstalledSchema.CreateAsync(database, stop.Token);
 await using var hall = new Hall(new DbContextOptionsBuilder<Hall>().UseNpgsql(database).Options);
 await hall.Database.ExecuteSqlRawAsync(hall.Database.GenerateCreateScript(), stop.Token);
 
 var offices = Enumerable.Range(1, Offices).Select(Open).ToArray();
 var started = TimeProvider.System.GetTimestamp();
-var kills = 0;
+var (kills, patience) = (0, TimeSpan.FromMinutes(1));
 while (TimeProvider.System.GetElapsedTime(started).TotalSeconds < seconds)
 {
     var victim = Random.Shared.Next(Offices);
-    await offices[victim].WaitForLineAsync(line => line == "sold", TimeSpan.FromSeconds(60));
+    await offices[victim].WaitForLineAsync(_ => true, patience, fromLine: offices[victim].Lines.Count);
     offices[victim].Kill();
     await offices[victim].DisposeAsync();
     offices[victim] = Open(++kills + Offices);
+    await offices[victim].WaitForLineAsync(_ => true, patience);
 }
 
-foreach (var office in offices) await office.WaitForLineAsync(_ => true, TimeSpan.FromSeconds(60));
 foreach (var office in offices) await office.DisposeAsync();
 
 var sold = await hall.Bookings.CountAsync(stop.Token);

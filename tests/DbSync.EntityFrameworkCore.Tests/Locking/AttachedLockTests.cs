@@ -2,7 +2,6 @@ using System.Data;
 using System.Transactions;
 using DbSync.EntityFrameworkCore.Tests.Shop;
 using DbSync.Locking;
-using DbSync.Postgres;
 using DbSync.Postgres.Locking;
 using DbSync.Testing;
 using DbSync.Testing.Contracts;
@@ -28,7 +27,7 @@ public sealed class AttachedLockTests(ShopFixture shop) : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _connectionString = await shop.CreateDatabaseAsync();
-        await using (var primary = new Primary(_connectionString)) await new ControlSchema(primary).UpgradeAsync(Cancel);
+        await InstalledSchema.CreateAsync(_connectionString, Cancel);
         _primary = NpgsqlDataSource.Create(_connectionString);
         await Execute(SeatContext.Schema);
         _locks = new InMemoryRangeLockManager(new PostgresEpochStore(_primary));

@@ -41,8 +41,8 @@ public sealed class LockKeyTests
         await using var db = Context();
         var one = await Taken(db.Bookings, b => new { b.Tenant, b.Number }, new { Tenant = "a", Number = 5L }, new { Tenant = "a", Number = 9L });
         one.Ranges.ShouldBe([KeyRange.Closed(RangeKey.Composite("a", 5), RangeKey.Composite("a", 9))]);
-        (await db.Bookings.TryLockRangeAsync(b => b.Tenant, "a", "a", LockMode.Shared, LockTesting.Someone(), Cancel)).ShouldBeNull();
-        (await db.Bookings.TryLockRangeAsync(b => b.Tenant, "b", "z", LockMode.Shared, LockTesting.Someone(), Cancel)).ShouldNotBeNull();
+        (await db.Bookings.TryLockRangeAsync(b => b.Tenant, "a", "a", LockMode.Exclusive, LockTesting.Someone(), Cancel)).ShouldBeNull();
+        (await db.Bookings.TryLockRangeAsync(b => b.Tenant, "b", "z", LockMode.Exclusive, LockTesting.Someone(), Cancel)).ShouldNotBeNull();
     }
 
     [Fact]

@@ -47,7 +47,7 @@ public sealed class RedisServer : IAsyncDisposable
     public async Task<RedisResult> ExecuteAsync(string command, params object[] arguments)
     {
         await using var connection = await ConnectionMultiplexer.ConnectAsync(ConnectionString).ConfigureAwait(false);
-        return await connection.GetServer(connection.GetEndPoints()[0]).ExecuteAsync(command, arguments).ConfigureAwait(false);
+        return await connection.GetServer(connection.GetEndPoints(configuredOnly: true)[0]).ExecuteAsync(command, arguments).ConfigureAwait(false);
     }
 
     /// <summary>Deletes all keys, scripts and functions.</summary>
