@@ -44,6 +44,7 @@ internal static class Tool
             StatusCommand.Create(runner),
             VerifyCommand.Create(runner),
             SqlCommand.Create(runner),
+            QueriesCommand.Create(runner),
             UninstallCommand.Create(runner),
             ExplainCommand.Create(runner),
         ];

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using DbSync.Cli.Running;
+using DbSync.Hosting;
 using DbSync.Postgres;
 using Microsoft.Extensions.Logging;
 
@@ -18,10 +19,10 @@ internal static class RunCommand
     private static async Task<int> RunAsync(CommandContext context)
     {
         var (settings, console) = (context.Settings, context.Console);
-        _ = settings.Primary;
-        NodeHost.LoadIdentity(settings);
+        var place = settings.Place;
+        settings.LoadIdentity();
         using var loggers = LoggerFactory.Create(b => b.AddProvider(new ToolLogger(console, TimeProvider.System)));
-        await using var host = NodeHost.Open(settings, DataDirectory.Lock(settings.Data), loggers);
+        await using var host = NodeHost.Open(place, DataDirectory.Lock(settings.Data), loggers);
         using var ended = new CancellationTokenSource();
         var warning = WarnAsync(host.Primary, console, context.Cancellation);
         var progress = new NodeProgress(console, host.Node, host.Identity, settings.Data).ShowAsync(context.Cancellation, ended.Token);

@@ -1,7 +1,7 @@
 using System.CommandLine;
-using DbSync.Cli.Running;
 using DbSync.Cli.Status;
 using DbSync.Cli.Verifying;
+using DbSync.Hosting;
 using DbSync.Postgres;
 using DbSync.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -26,12 +26,12 @@ internal static class VerifyCommand
     private static async Task<int> RunAsync(CommandContext context)
     {
         var (settings, console) = (context.Settings, context.Console);
-        var identity = NodeHost.LoadIdentity(settings);
+        var identity = settings.LoadIdentity();
         await using var primary = new Primary(settings.Primary);
         var tables = await ChooseAsync(context, identity, primary);
 
         // A node that runs elsewhere answers; otherwise one runs here for the time being.
-        await using var host = DataDirectory.TryLock(settings.Data) is { } free ? NodeHost.Open(settings, free, NullLoggerFactory.Instance) : null;
+        await using var host = DataDirectory.TryLock(settings.Data) is { } free ? NodeHost.Open(settings.Place, free, NullLoggerFactory.Instance) : null;
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.Cancellation);
         var running = host?.Node.RunAsync(stop.Token);
         try

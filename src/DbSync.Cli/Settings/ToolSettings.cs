@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using DbSync.Hosting;
 using DbSync.Postgres;
 
 namespace DbSync.Cli;
@@ -35,6 +36,10 @@ internal sealed class ToolSettings
 
     public string Data => Path.GetFullPath(Find(GlobalOptions.Data, "DBSYNC_DATA", "data") ?? DefaultData);
 
+    /// <summary>Where the node is that a command runs.</summary>
+    /// <exception cref="DbSyncException">DBS1001 when no primary is named.</exception>
+    public NodePlace Place => new(Primary, Data, TryReplica, Node);
+
     public string? Redis => Find(GlobalOptions.Redis, "DBSYNC_REDIS", "redis");
 
     public string Replica => TryReplica ?? ReplicaNames.DefaultReplica;
@@ -42,6 +47,10 @@ internal sealed class ToolSettings
     public string? TryReplica => Find(GlobalOptions.Replica, "DBSYNC_REPLICA", "replica");
 
     public string? Node => Find(GlobalOptions.Node, "DBSYNC_NODE", "node");
+
+    /// <summary>The data directory's identity, checked against what was asked for.</summary>
+    /// <exception cref="DbSyncException">DBS1002 not set up, DBS1004 another replica's or node's directory.</exception>
+    public NodeFile LoadIdentity() => NodeFile.Load(Data, TryReplica, Node);
 
     private string? Find(Option<string?> flag, string variable, string key)
     {

@@ -12,6 +12,9 @@ public sealed class ParityTests(ShopFixture shop)
 
     public static TheoryData<string> Names => [.. Cases.Keys];
 
+    /// <summary>Every case once.</summary>
+    internal static IReadOnlyCollection<ParityCase> All => Cases.Values;
+
     [Theory]
     [MemberData(nameof(Names))]
     public async Task A_query_gives_the_same_answer_by_the_expected_route(string name)

@@ -2,7 +2,7 @@ using DbSync.Postgres;
 using DbSync.Sqlite;
 using Microsoft.Extensions.Logging;
 
-namespace DbSync.Cli.Running;
+namespace DbSync.Hosting;
 
 /// <summary>A node in this process: the data directory's identity, the primary, the shards, and the engine over them.</summary>
 internal sealed class NodeHost : IAsyncDisposable
@@ -23,25 +23,25 @@ internal sealed class NodeHost : IAsyncDisposable
     public Primary Primary => _source.Primary;
 
     /// <summary>Takes the data directory and opens its shards.</summary>
-    /// <param name="settings">Where everything is.</param>
+    /// <param name="place">Where everything is.</param>
     /// <param name="directory">The directory, locked; the host owns it from here on.</param>
     /// <param name="loggers">Where the engine logs.</param>
     /// <exception cref="DbSyncException">DBS1002 not set up, DBS1004 another replica's or node's directory, and what opening the shards throws.</exception>
-    public static NodeHost Open(ToolSettings settings, DataDirectory directory, ILoggerFactory loggers)
+    public static NodeHost Open(NodePlace place, DataDirectory directory, ILoggerFactory loggers)
     {
         try
         {
-            var identity = LoadIdentity(settings);
+            var identity = NodeFile.Load(place.DataDirectory, place.Replica, place.Node);
             var source = new PostgresSource(
                 new PrimaryOptions
                 {
-                    ConnectionString = settings.Primary,
+                    ConnectionString = place.Primary,
                     Publication = identity.Publication,
                     Slot = identity.Slot,
                     StartPosition = identity.StartPosition,
                 },
                 TimeProvider.System) { SystemIdentifier = identity.SystemIdentifier };
-            var store = new ReplicaStore(settings.Data, identity);
+            var store = new ReplicaStore(place.DataDirectory, identity);
             var control = new ControlPlane(source.Primary, identity.Slot, TimeProvider.System);
             return new NodeHost(
                 directory, identity, source,
@@ -52,18 +52,6 @@ internal sealed class NodeHost : IAsyncDisposable
             directory.Dispose();
             throw;
         }
-    }
-
-    /// <summary>The directory's identity, checked against what was asked for.</summary>
-    /// <exception cref="DbSyncException">DBS1002 not set up, DBS1004 another replica's or node's directory.</exception>
-    public static NodeFile LoadIdentity(ToolSettings settings)
-    {
-        var identity = NodeFile.Load(settings.Data);
-        if ((settings.TryReplica ?? identity.Replica) != identity.Replica || (settings.Node ?? identity.Node) != identity.Node)
-            throw new DbSyncException(
-                ErrorCodes.IdentityMismatch, $"The data directory belongs to node '{identity.Node}' of replica '{identity.Replica}'.",
-                "Leave --replica and --node out, or use another --data.");
-        return identity;
     }
 
     public async ValueTask DisposeAsync()
