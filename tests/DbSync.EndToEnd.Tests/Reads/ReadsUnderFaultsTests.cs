@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
-using DbSync.Cli;
 using DbSync.EndToEnd.Tests.Cli;
 using DbSync.EntityFrameworkCore;
 using DbSync.EntityFrameworkCore.Routing;
@@ -28,7 +27,7 @@ public sealed class ReadsUnderFaultsTests(PostgresFixture postgres)
     public async Task Sessions_read_their_own_writes_and_never_go_back(string fault)
     {
         await using var replica = await CliReplica.CreateAsync(postgres, TallyContext.Schema);
-        await replica.JsonAsync(ExitCode.Ok, "init");
+        await replica.JsonAsync(0, "init");
         var node = new StrongBox<TestProcess>(await replica.StartAsync());
         var (violations, routes) = (new ConcurrentBag<string>(), new ConcurrentDictionary<RouteReason, int>());
         var rounds = new StrongBox<int>();
