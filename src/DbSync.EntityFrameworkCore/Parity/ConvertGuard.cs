@@ -16,7 +16,7 @@ internal static class ConvertGuard
         }
         var term = scalars.Examine(convert.Operand, Use.Argument);
         if (from == to) return term with { IsColumn = false };
-        if (IsInteger(from) && (Widens(from, to) || to == typeof(double) || to == typeof(decimal) || to == typeof(string))) return Term.Computed;
+        if (IsInteger(from) && (Widens(from, to) || to == typeof(double) || to == typeof(string))) return Term.Computed;
         if (from == typeof(long) && to == typeof(int))
         {
             needs.MayFail = true;

@@ -89,7 +89,7 @@ internal sealed class ReplicaSqlGeneratorFactory(QuerySqlGeneratorDependencies d
         private static string? Check(Type type)
         {
             var plain = Plain(type);
-            return plain == typeof(int) ? ReplicaFunctions.Int4 : plain == typeof(long) ? ReplicaFunctions.Int8 : null;
+            return plain == typeof(int) ? ReplicaFunctions.Int4 : plain == typeof(long) ? ReplicaFunctions.Int8 : plain == typeof(short) ? ReplicaFunctions.Int2 : null;
         }
     }
 }

@@ -24,7 +24,7 @@ internal sealed class ScalarGuard(ReplicaNeeds needs, SqlGuard tables)
                 if (!SurvivesStorage(constant)) throw SqlGuard.Refused("a literal that is finer than its stored form"); // PostgreSQL rounds it, and truncates a parameter
                 return Plain(scalar, use);
             case SqlBinaryExpression binary:
-                return Binary(binary);
+                return Binary(binary, use);
             case SqlUnaryExpression unary:
                 return Unary(unary, use);
             case CaseExpression choice:
@@ -117,7 +117,7 @@ internal sealed class ScalarGuard(ReplicaNeeds needs, SqlGuard tables)
         return Term.Computed;
     }
 
-    private Term Binary(SqlBinaryExpression binary)
+    private Term Binary(SqlBinaryExpression binary, Use use)
     {
         switch (binary.OperatorType)
         {
@@ -142,6 +142,10 @@ internal sealed class ScalarGuard(ReplicaNeeds needs, SqlGuard tables)
                 RequireText(right, "joining");
                 return left.With(right) with { PgType = "text" };
             case ExpressionType.Add or ExpressionType.Subtract or ExpressionType.Multiply when IsCheckedInteger(binary.Type):
+                Integers(binary);
+                needs.MayFail = true;
+                return Term.Computed;
+            case ExpressionType.Add or ExpressionType.Subtract or ExpressionType.Multiply when use != Use.Project && (Nullable.GetUnderlyingType(binary.Type) ?? binary.Type) == typeof(short):
                 Integers(binary);
                 needs.MayFail = true;
                 return Term.Computed;
@@ -264,7 +268,7 @@ internal sealed class ScalarGuard(ReplicaNeeds needs, SqlGuard tables)
 
     private static bool SurvivesStorage(SqlConstantExpression constant)
     {
-        if (constant is not { Value: { } value, TypeMapping.Converter: { } converter }) return true;
+        if (constant is not { Value: { } value, TypeMapping.Converter: { } converter } || (value is not (TimeOnly or TimeSpan) && value.GetType().Namespace != "NodaTime")) return true;
         try
         {
             return Equals(converter.ConvertFromProvider(converter.ConvertToProvider(value)), value);

@@ -12,6 +12,9 @@ namespace DbSync.EntityFrameworkCore.Replicas;
 /// </summary>
 internal static class ReplicaFunctions
 {
+    /// <summary>Passes an int2 result on; beyond it the primary is asked, which computes with int2 or int4.</summary>
+    public const string Int2 = "dbsync_int2";
+
     /// <summary>Passes an int4 result on, and fails where PostgreSQL says "integer out of range".</summary>
     public const string Int4 = "dbsync_int4";
 
@@ -32,6 +35,7 @@ internal static class ReplicaFunctions
         connection.CreateFunction("upper", (string? text) => text is null ? null : CaseMapping.Upper(text), isDeterministic: true);
         connection.CreateFunction(
             ReplicaMemberTranslators.DayFunction, (string? instant) => instant is null ? null : string.Concat(instant.AsSpan(0, 10), " 00:00:00"), isDeterministic: true);
+        RegisterRange(connection, Int2, short.MinValue, short.MaxValue);
         RegisterRange(connection, Int4, int.MinValue, int.MaxValue);
         RegisterRange(connection, Int8, long.MinValue, long.MaxValue);
     }
