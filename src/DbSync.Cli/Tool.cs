@@ -45,6 +45,7 @@ internal static class Tool
             VerifyCommand.Create(runner),
             SqlCommand.Create(runner),
             ResyncCommand.Create(runner),
+            QueriesCommand.Create(runner),
             UninstallCommand.Create(runner),
             ExplainCommand.Create(runner),
         ];

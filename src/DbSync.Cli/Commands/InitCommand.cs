@@ -20,6 +20,11 @@ internal static class InitCommand
 
     private static readonly Option<string?> GrantTo = new("--grant-to") { Description = "A role to grant what running a node needs.", HelpName = "ROLE" };
 
+    private static readonly Option<string?> GrantApp = new("--grant-app")
+    {
+        Description = "The application's role, to grant the functions that it calls: range locks, and moving replicas on while a read waits.", HelpName = "ROLE",
+    };
+
     private static readonly Option<bool> TakeOver = new("--take-over")
     {
         Description = "Take the name of a node whose data directory is lost: its slot is dropped and all is copied again.",
@@ -29,7 +34,7 @@ internal static class InitCommand
     {
         var command = new Command("init", "Set a node up: control schema, publication, replication slot, data directory. Running it again changes nothing.")
         {
-            Tables, DryRun, SchemaOnly, GrantTo, TakeOver,
+            Tables, DryRun, SchemaOnly, GrantTo, GrantApp, TakeOver,
         };
         runner.Bind(command, RunAsync);
         return (command, "dbsync init --primary 'Host=localhost;Database=shop;Username=app' --tables orders,customers --dry-run");
@@ -47,10 +52,11 @@ internal static class InitCommand
             Tables = arguments.GetValue(Tables)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries),
             SchemaOnly = arguments.GetValue(SchemaOnly),
             GrantTo = arguments.GetValue(GrantTo),
+            GrantApp = arguments.GetValue(GrantApp),
             TakeOver = arguments.GetValue(TakeOver),
         };
         var dryRun = arguments.GetValue(DryRun);
-        await SetupPreflight.RequireAsync(primary, request.SchemaOnly, console, context.Cancellation);
+        await SetupPreflight.RequireAsync(primary, request.SchemaOnly, check => Warn(console, check), context.Cancellation);
         var result = await new NodeSetup(primary).RunAsync(request, dryRun, context.Cancellation);
         console.WriteJson(new
         {
@@ -66,6 +72,12 @@ internal static class InitCommand
         });
         if (!console.IsJson) Print(console, result, dryRun, settings);
         return ExitCode.Ok;
+    }
+
+    private static void Warn(ToolConsole console, PreflightCheck check)
+    {
+        console.Warn($"{check.Detail} ({check.Code})");
+        if (check.Fix is not null) console.Say($"    {check.Fix}");
     }
 
     private static void Print(ToolConsole console, SetupResult result, bool dryRun, ToolSettings settings)

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using DbSync.Cli.Running;
 using DbSync.Cli.Status;
 using DbSync.Sqlite;
 using Microsoft.Data.Sqlite;
@@ -24,7 +23,7 @@ internal static class SqlCommand
     private static int Run(CommandContext context)
     {
         var (settings, console) = (context.Settings, context.Console);
-        var identity = NodeHost.LoadIdentity(settings);
+        var identity = settings.LoadIdentity();
         var shard = context.Arguments.GetValue(Shard) ?? (identity.Shards.Count == 1
             ? identity.Shards[0].Id
             : throw new DbSyncException(

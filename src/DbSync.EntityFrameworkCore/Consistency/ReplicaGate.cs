@@ -46,6 +46,12 @@ internal static class ReplicaGate
             while (true)
             {
                 var snapshot = connection.Begin();
+                if (await link.FollowRightsAsync(snapshot, scope.Primary, settings, node.Publication, async, cancellationToken).ConfigureAwait(false) is not { } current)
+                {
+                    healthy = true;
+                    return new(RouteReason.OtherDatabase, "rights have changed, and the primary can't be asked which");
+                }
+                facts = current;
                 if (needs.Check(snapshot.Catalog, facts) is { } refusal)
                 {
                     healthy = true;

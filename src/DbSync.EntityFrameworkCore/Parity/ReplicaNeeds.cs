@@ -17,6 +17,9 @@ internal sealed class ReplicaNeeds
     /// <summary>The query maps letters to lower or upper case.</summary>
     public bool MapsCase { get; set; }
 
+    /// <summary>An entity that the query tracks; null when it tracks none.</summary>
+    public string? Tracked { get; set; }
+
     /// <summary>The query may fail at any row, where PostgreSQL would, or where only PostgreSQL knows.</summary>
     public bool MayFail { get; set; }
 

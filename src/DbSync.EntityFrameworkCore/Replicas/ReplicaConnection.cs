@@ -11,6 +11,11 @@ namespace DbSync.EntityFrameworkCore.Replicas;
 /// </summary>
 internal sealed class ReplicaConnection : IDisposable
 {
+    private const string BeatSql =
+        """
+        SELECT max(beat_at), (SELECT rights FROM "dbsync.heartbeat" WHERE rights IS NOT NULL ORDER BY beat_at DESC LIMIT 1) FROM "dbsync.heartbeat"
+        """;
+
     private readonly ReplicaDirectory _directory;
     private readonly NativeStatements _statements;
     private readonly NativeStatement _begin;
@@ -87,22 +92,24 @@ internal sealed class ReplicaConnection : IDisposable
             if (catalog.AreAllLive) fingerprint = fingerprint with { States = -1 };
             foreach (var (name, order) in Enums()) SqliteCollations.RegisterEnum(Connection.Handle!.DangerousGetHandle(), name, order);
             _beat?.Dispose();
-            _beat = catalog.Find("dbsync.heartbeat") is { State: TableState.Live } ? _statements.Prepare("SELECT max(beat_at) FROM \"dbsync.heartbeat\"") : null;
+            _beat = catalog.Find("dbsync.heartbeat") is { State: TableState.Live } beats && beats.Columns.ContainsKey("rights") ? _statements.Prepare(BeatSql) : null;
         }
-        return new ReplicaSnapshot(position, BeatAt(), catalog) { Fingerprint = fingerprint };
+        var (beatAt, rights) = Beat();
+        return new ReplicaSnapshot(position, beatAt, catalog) { Fingerprint = fingerprint, Rights = rights };
     }
 
-    private DateTimeOffset? BeatAt()
+    private (DateTimeOffset? At, long? Rights) Beat()
     {
-        if (_beat is null || !_beat.Step()) return null;
+        if (_beat is null || !_beat.Step()) return default;
         Span<char> text = stackalloc char[64];
         var bytes = _beat.Bytes(0);
         DateTimeOffset? at = bytes.Length is > 0 and < 64
             && DateTimeOffset.TryParse(text[..Encoding.ASCII.GetChars(bytes, text)], CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var parsed)
                 ? parsed
                 : null;
+        long? rights = _beat.IsNull(1) ? null : _beat.Integer(1);
         _beat.Reset();
-        return at;
+        return (at, rights);
     }
 
     private List<(string Name, string[] Labels)> Enums()
@@ -121,6 +128,9 @@ internal sealed class ReplicaConnection : IDisposable
 internal sealed record ReplicaSnapshot(Lsn Position, DateTimeOffset? BeatAt, ReplicaCatalog Catalog)
 {
     public CatalogFingerprint Fingerprint { get; init; }
+
+    /// <summary>A sign of who may see what on the primary, as of the newest heartbeat; null when it has none.</summary>
+    public long? Rights { get; init; }
 }
 
 /// <summary>Changes whenever a catalog does: DDL, a mark, an enum's labels, the state of a table that is being copied.</summary>

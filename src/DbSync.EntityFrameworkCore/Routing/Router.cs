@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Transactions;
 using DbSync.EntityFrameworkCore.Consistency;
 using DbSync.EntityFrameworkCore.Infrastructure;
+using DbSync.EntityFrameworkCore.Reporting;
 using DbSync.EntityFrameworkCore.Replicas;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore.Infrastructure;
@@ -22,8 +23,11 @@ internal static class Router
     public static async ValueTask<ReplicaLease?> EnterAsync<TResult>(QueryShape<TResult> shape, QueryContext context, DbSyncScope scope)
     {
         var answer = await DecideAsync(shape, scope, context.CancellationToken).ConfigureAwait(false);
+        scope.LastRoute = new LastRoute(answer.Reason, answer.Detail, answer.Lease?.Snapshot);
+        QueryRecorder.Current?.Note(shape, scope, answer.Reason, answer.Detail);
         if (answer.Lease is not null)
         {
+            answer.Lease.Activity ??= Telemetry.Activities.StartActivity("dbsync.read")?.SetTag("dbsync.position", answer.Lease.Snapshot.Position.ToString());
             scope.Log.Routed(answer.Lease.Snapshot.Position);
             return answer.Lease;
         }
@@ -52,10 +56,12 @@ internal static class Router
         if (scope.HasConnectionInterceptors) return new(RouteReason.Interceptors, "the context has connection interceptors");
         var replica = shape.ForReplica(scope);
         if (replica.Refusal is { } refusal) return new(refusal.Reason, refusal.Detail);
+        if (replica.Needs!.Tracked is { } tracked && !scope.Settings.RouteTrackedReads)
+            return new(RouteReason.Tracking, $"it tracks {tracked}; say AsNoTracking() to have it routed");
         if (scope.Primary.DbConnection.State != ConnectionState.Closed) return new(RouteReason.ConnectionOpen, "the context's connection is held open");
         try
         {
-            return await ReplicaGate.EnterAsync(scope, replica.Needs!, consistency, shape.IsAsync, cancellationToken).ConfigureAwait(false);
+            return await ReplicaGate.EnterAsync(scope, replica.Needs, consistency, shape.IsAsync, cancellationToken).ConfigureAwait(false);
         }
         catch (DbException)
         {

@@ -32,6 +32,7 @@ internal sealed class NodeSetup(Primary primary)
         var statements = scripts.Select(ControlSchema.ToSql).ToList();
         var sql = SetupSql.Publication(publication, state, plan.Tables, request.Tables is not null, server.Version).ToList();
         if (request.GrantTo is { } role) sql.AddRange(SetupSql.Grants(role, plan.Tables));
+        if (request.GrantApp is { } app) sql.AddRange(SetupSql.AppGrants(app));
         statements.AddRange(sql);
 
         var slot = node is null ? null : ReplicaNames.Slot(replica, node);

@@ -19,6 +19,9 @@ internal sealed record SetupRequest
     /// <summary>A role to grant what running needs; null for none.</summary>
     public string? GrantTo { get; init; }
 
+    /// <summary>The application's role, to grant the functions that it calls; null for none.</summary>
+    public string? GrantApp { get; init; }
+
     /// <summary>Take over the name of a node whose data directory is lost: its slot is dropped, and everything is copied again.</summary>
     public bool TakeOver { get; init; }
 }

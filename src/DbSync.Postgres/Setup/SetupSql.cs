@@ -35,6 +35,16 @@ internal static class SetupSql
         yield return $"GRANT USAGE ON SCHEMA dbsync TO {to};";
         yield return $"GRANT SELECT ON ALL TABLES IN SCHEMA dbsync TO {to};";
         yield return $"GRANT INSERT, UPDATE, DELETE ON dbsync.node, dbsync.heartbeat, dbsync.verification TO {to};";
+        yield return $"GRANT EXECUTE ON FUNCTION dbsync.rights() TO {to};";
+    }
+
+    /// <summary>What an application's role needs to move replicas on while it waits, and for range locks.</summary>
+    public static IEnumerable<string> AppGrants(string role)
+    {
+        var to = PgName.Quote(role);
+        yield return $"GRANT USAGE ON SCHEMA dbsync TO {to};";
+        yield return $"GRANT EXECUTE ON FUNCTION dbsync.nudge(), dbsync.lock_epoch(text), dbsync.lock_epoch_advance(text, bigint), "
+            + $"dbsync.fence_exclusive(text, bigint, bytea[], bytea[]), dbsync.fence_shared(text, bigint, bytea[], bytea[]) TO {to};";
     }
 
     public static string Node(string node, string replica, string slot, string publication) =>

@@ -71,6 +71,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
     {
         try
         {
+            using var metrics = NodeMetrics.Watch(Status, _identity);
             await AlignTablesAsync(cancellationToken);
             foreach (var shard in _shards) shard.Start();
             await RunStartedAsync(cancellationToken);

@@ -1,5 +1,6 @@
 using System.Data;
 using DbSync.Locking;
+using DbSync.Postgres.Locking;
 using DbSync.Testing;
 using DbSync.Testing.Contracts;
 using Npgsql;

@@ -66,6 +66,15 @@ public sealed class NodeUnderTest : IAsyncDisposable
         return node;
     }
 
+    /// <summary>Prepares another node beside one that <see cref="CreateAsync"/> made, on the same database and publication.</summary>
+    public static async Task<NodeUnderTest> JoinAsync(string connectionString, CancellationToken cancellationToken)
+    {
+        var node = new NodeUnderTest(connectionString, shards: 1);
+        await using var primary = new Primary(node.PrimaryOptions(Lsn.Zero).ConnectionString);
+        node.Start = await new ReplicationSlot(primary, node.Slot).CreateAsync(cancellationToken);
+        return node;
+    }
+
     private Lsn Start { get; set; }
 
     /// <summary>Starts the node.</summary>
