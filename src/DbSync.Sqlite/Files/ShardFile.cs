@@ -32,7 +32,7 @@ internal sealed class ShardFile : IShardStore
         _copier = new WalCopier(path);
         try
         {
-            _database.Execute("PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA cache_size = -65536");
+            _database.Execute("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA cache_size = -65536");
             _database.Execute("PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA foreign_keys = OFF");
             SqliteCollations.RegisterBuiltIn(_database.Handle);
             ShardMigrations.Apply(_database, Path.GetFileName(path));
@@ -89,11 +89,13 @@ internal sealed class ShardFile : IShardStore
 
     public void Insert(TableSchema table, ref ReadOnlySpan<byte> row)
     {
-        if (!Writer(table).Insert(ref row))
-            throw new DbSyncException(
-                ErrorCodes.Diverged,
-                $"Shard '{Id}': a row to be inserted into {table} is there already.",
-                "The shard has stopped with nothing lost. Run 'dbsync verify --repair' or copy the table again with 'dbsync resync'.");
+        if (!Writer(table).Insert(ref row)) throw IsThere(table);
+    }
+
+    public long InsertAll(TableSchema table, ReadOnlySpan<byte> rows, RowFilter? isHere)
+    {
+        var count = Writer(table).InsertAll(rows, isHere);
+        return count >= 0 ? count : throw IsThere(table);
     }
 
     public int Update(TableSchema table, ReadOnlySpan<byte> row) => Writer(table).Update(row);
@@ -188,6 +190,11 @@ internal sealed class ShardFile : IShardStore
         _commit.Dispose();
         _database.Dispose();
     }
+
+    private DbSyncException IsThere(TableSchema table) => new(
+        ErrorCodes.Diverged,
+        $"Shard '{Id}': a row to be inserted into {table} is there already.",
+        "The shard has stopped with nothing lost. Run 'dbsync verify --repair' or copy the table again with 'dbsync resync'.");
 
     private TableWriter Writer(TableSchema table)
     {

@@ -34,7 +34,8 @@ internal sealed record SnapshotDemand(ulong Horizon, IReadOnlyCollection<ulong> 
 /// <summary>The rows of one chunk: cells of one row after another, in buffers of bounded size that serve the next chunk again.</summary>
 internal sealed class ChunkRows
 {
-    private const int BufferBytes = 4 << 20;
+    private const int FullBytes = 1 << 20; // a shard answers questions between two buffers
+    private const int BufferBytes = FullBytes * 3 / 2;
     private readonly List<ChangeBuffer> _buffers = [];
     private int _used;
 
@@ -48,7 +49,7 @@ internal sealed class ChunkRows
     /// <summary>The buffer that takes the next row.</summary>
     public ChangeBuffer Current()
     {
-        if (_used > 0 && _buffers[_used - 1].Length <= BufferBytes * 3 / 4) return _buffers[_used - 1];
+        if (_used > 0 && _buffers[_used - 1].Length < FullBytes) return _buffers[_used - 1];
         if (_used == _buffers.Count) _buffers.Add(new ChangeBuffer(BufferBytes));
         return _buffers[_used++];
     }

@@ -147,8 +147,9 @@ internal sealed partial class SyncNode : IAsyncDisposable
     /// <summary>Creates the replica tables that are published and not here, and drops those that are no longer published.</summary>
     private async Task AlignTablesAsync(CancellationToken cancellationToken)
     {
-        var published = await UntilServedAsync(() => _source.DescribeAsync(cancellationToken), cancellationToken);
+        var describing = UntilServedAsync(() => _source.DescribeAsync(cancellationToken), cancellationToken);
         var newest = await UntilServedAsync(() => _copySource.NextTransactionAsync(cancellationToken), cancellationToken);
+        var published = await describing;
         foreach (var shard in _shards)
         {
             shard.Applier.XidReference = newest; // the worker does not run yet

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.ExceptionServices;
 
 namespace DbSync;
 
@@ -23,6 +24,10 @@ internal sealed class ShardWorker : IDisposable
     private bool _insideChange;
     private bool _discarded;
     private int _batchChanges;
+    private int _batchTransactions;
+    private bool _isBusy;
+    private bool _hasSlept;
+    private bool _hasUpkeep;
     private long _batchStartedAt;
     private long _barrierAt;
     private long _committedAt;
@@ -130,6 +135,51 @@ internal sealed class ShardWorker : IDisposable
     }
 
     /// <summary>
+    /// Applies a whole transaction and makes it visible on the calling thread, when the shard has nothing else to do: handing it to the
+    /// shard's own thread would take longer than the work.
+    /// </summary>
+    /// <returns>False when it has to be queued.</returns>
+    public bool TryApplyStraight(TransactionPart part)
+    {
+        if (!part.Begins || !part.Ends || part.ChangeCount > _options.StraightChangesMax || !Queue.Turn.TryEnter()) return false;
+        try
+        {
+            if (_open || !_atBoundary || _isBusy || _draining || !_hasSlept || Applier.Copies.Count > 0 || !Queue.IsIdle) return false;
+            Apply(part);
+            if (_open) MakeVisible();
+            if (_hasUpkeep || !NeedsUpkeep) return true;
+            _hasUpkeep = true;
+            Queue.Post(new ShardCommand(() => { }, () => { })); // wakes the shard's thread, which then waits for no longer than the next barrier
+        }
+        catch (Exception exception)
+        {
+            var failure = ExceptionDispatchInfo.Capture(exception);
+            Queue.Post(new ShardCommand(failure.Throw, () => { })); // the shard stops, as if its own thread had met it
+        }
+        finally
+        {
+            Queue.Turn.Exit();
+        }
+        return true;
+    }
+
+    /// <summary>Answers a question about the applier's state on the worker's thread, at the latest between two buffers of a copied chunk.</summary>
+    /// <returns>The answer; cancelled when the shard stops.</returns>
+    public Task<T> AskAsync<T>(Func<ChangeApplier, T> question)
+    {
+        var completion = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        void Cancel() => completion.TrySetCanceled(CancellationToken.None);
+        if (!Queue.Ask(new ShardCommand(() => completion.TrySetResult(question(Applier)), Cancel))) Cancel();
+        return completion.Task;
+    }
+
+    /// <summary>Answers the questions that wait; on the worker's thread.</summary>
+    public void AnswerQuestions()
+    {
+        while (Queue.TryTakeQuestion(out var question)) question.Run();
+    }
+
+    /// <summary>
     /// Drops what is queued and the transaction that is half applied, because the stream broke or ends; afterwards the stream may start
     /// again after <see cref="Applied"/>.
     /// </summary>
@@ -153,6 +203,7 @@ internal sealed class ShardWorker : IDisposable
 
     private void Run()
     {
+        Queue.Turn.Enter();
         try
         {
             while (true)
@@ -178,6 +229,10 @@ internal sealed class ShardWorker : IDisposable
             RollbackQuietly();
             _stopped.TrySetException(exception);
         }
+        finally
+        {
+            Queue.Turn.Exit();
+        }
     }
 
     /// <summary>Takes and does one thing; false when nothing came in time.</summary>
@@ -191,9 +246,11 @@ internal sealed class ShardWorker : IDisposable
 
     private TimeSpan NextWait()
     {
+        _hasSlept = true;
+        _hasUpkeep = NeedsUpkeep;
         if (!_atBoundary) return Timeout.InfiniteTimeSpan; // the rest of this transaction comes, or a command says that it won't
         if (_open) return TimeSpan.Zero;
-        if (Applied == Durable) return Timeout.InfiniteTimeSpan;
+        if (!_hasUpkeep) return Timeout.InfiniteTimeSpan;
         var wait = _options.BarrierInterval - _time.GetElapsedTime(_barrierAt);
         return wait > TimeSpan.Zero ? wait : TimeSpan.Zero;
     }
@@ -202,11 +259,18 @@ internal sealed class ShardWorker : IDisposable
     {
         if (!_open)
         {
-            Barrier();
+            // The log is copied back once nothing has come for a whole interval: it would hold up who comes meanwhile.
+            if (Applied != Durable)
+            {
+                Barrier();
+                KeepWalShort();
+                return;
+            }
+            _barrierAt = _time.GetTimestamp();
             CopyBackWal(_options.IdleWalBytesMax);
             return;
         }
-        var pause = _options.CommitPause - _time.GetElapsedTime(_committedAt);
+        var pause = _isBusy ? _options.CommitPause - _time.GetElapsedTime(_committedAt) : TimeSpan.Zero;
         if (pause > TimeSpan.Zero) Queue.Gather(pause);
         else Commit();
     }
@@ -255,6 +319,7 @@ internal sealed class ShardWorker : IDisposable
         if (part.Xid == 0) return;
         _store.Journal(part.EndLsn, part.Xid);
         TransactionsApplied++;
+        _batchTransactions++;
         _clock.Applied(part);
     }
 
@@ -266,11 +331,19 @@ internal sealed class ShardWorker : IDisposable
         if (_open) return;
         _store.Begin(durable: false);
         _open = true;
-        _batchChanges = 0;
+        _batchChanges = _batchTransactions = 0;
         _batchStartedAt = _time.GetTimestamp();
     }
 
     private void Commit()
+    {
+        MakeVisible();
+        if (_time.GetElapsedTime(_barrierAt) >= _options.BarrierInterval) Barrier();
+        KeepWalShort();
+        _committedAt = _time.GetTimestamp();
+    }
+
+    private void MakeVisible()
     {
         Debug.Assert(_open && _atBoundary, "A commit holds whole transactions.");
         var promoted = Applier.Promote(_next);
@@ -285,10 +358,11 @@ internal sealed class ShardWorker : IDisposable
         foreach (var (committed, _) in _awaitingCommit) committed();
         _awaitingCommit.Clear();
         Committed?.Invoke(this);
-        if (_time.GetElapsedTime(_barrierAt) >= _options.BarrierInterval) Barrier();
-        KeepWalShort();
-        _committedAt = _time.GetTimestamp();
+        _isBusy = _batchTransactions >= _options.BusyTransactionsMin;
     }
+
+    /// <summary>True when the shard's thread has something to do that nobody will ask it for.</summary>
+    private bool NeedsUpkeep => Applied != Durable || _store.WalBytes > _options.IdleWalBytesMax;
 
     /// <summary>The log is copied back beside the writing; the writer does the rest, and all of it where it grows faster than that.</summary>
     private void KeepWalShort()
@@ -303,7 +377,7 @@ internal sealed class ShardWorker : IDisposable
         if (_store.WalBytes <= bytesMax) return;
         Failpoint.Hit(Failpoint.BeforeWalTruncation);
         var started = _time.GetTimestamp();
-        _store.TruncateWal();
+       _store.TruncateWal();
         SyncTime += _time.GetElapsedTime(started);
         Failpoint.Hit(Failpoint.AfterWalTruncation);
     }
@@ -314,7 +388,7 @@ internal sealed class ShardWorker : IDisposable
         _barrierAt = _time.GetTimestamp();
         if (Durable == Applied) return;
         Failpoint.Hit(Failpoint.BeforeBarrier);
-        _store.Begin(durable: true);
+       _store.Begin(durable: true);
         _store.Commit(Applied);
         SyncTime += _time.GetElapsedTime(_barrierAt);
         Volatile.Write(ref _durable, _applied);

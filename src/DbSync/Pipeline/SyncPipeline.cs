@@ -131,7 +131,8 @@ internal sealed partial class SyncPipeline(
             {
                 var touchesControl = ready.TouchesControl;
                 var shares = router.Split(ready);
-                for (var i = 0; i < shares.Length; i++) shards[i].Queue.Enqueue(shares[i], cancellationToken);
+                for (var i = 0; i < shares.Length; i++)
+                    if (stream.HasMore || !shards[i].TryApplyStraight(shares[i])) shards[i].Queue.Enqueue(shares[i], cancellationToken);
                 if (touchesControl) controlTouched();
             }
         }

@@ -47,6 +47,13 @@ internal sealed class FakeShardStore(string name) : IShardStore
         row = row[RowCells.SizeOf(row, table.Columns.Length)..];
     }
 
+    public long InsertAll(TableSchema table, ReadOnlySpan<byte> rows, RowFilter? isHere)
+    {
+        var count = 0L;
+        for (; !rows.IsEmpty; count++) Insert(table, ref rows);
+        return count;
+    }
+
     public int Update(TableSchema table, ReadOnlySpan<byte> row) => 1;
 
     public int Replace(TableSchema table, ReadOnlySpan<byte> identity, ReadOnlySpan<byte> row) => 1;

@@ -88,6 +88,32 @@ public sealed class SyncPipelineTests
     }
 
     [Fact]
+    public async Task An_idle_shard_takes_a_transaction_from_the_thread_that_read_it()
+    {
+        var straight = 0;
+        Rig? built = null;
+        IEnumerable<TransactionPart> OneByOne(PartPool pool, Lsn after)
+        {
+            foreach (var part in Broken(pool, after, 300))
+            {
+                var (end, ends) = (part.EndLsn, part.Ends);
+                yield return part;
+                if (ends) SpinWait.SpinUntil(() => built!.Pipeline.Applied >= end, TimeSpan.FromSeconds(20)).ShouldBeTrue();
+            }
+        }
+        using var rig = built = new Rig(new FakeSource(position => new FakeStream(pool => OneByOne(pool, position))), 1);
+        rig.Stores[0].OnInsert = () => straight += Thread.CurrentThread.Name == "dbsync stream" ? 1 : 0;
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        var running = rig.Pipeline.RunAsync(stop.Token);
+        await Eventually.Async(() => rig.Pipeline.Applied > new Lsn(4000), cancellationToken: Cancel);
+        await stop.CancelAsync();
+        await running.WaitAsync(TimeSpan.FromSeconds(20), Cancel);
+        straight.ShouldBeGreaterThan(20); // those that come while the shard makes a position durable are queued
+        rig.Stores[0].Journalled.ShouldBe(Enumerable.Range(1, rig.Stores[0].Journalled.Count).Select(n => new Lsn((ulong)n * 10)));
+        rig.Stores[0].SyncedPosition.ShouldBe(rig.Stores[0].Position);
+    }
+
+    [Fact]
     public async Task A_gap_is_not_tried_again()
     {
         using var rig = new Rig(new FakeSource(_ => throw new DbSyncException(ErrorCodes.SlotAhead, "A gap.")), 1);
