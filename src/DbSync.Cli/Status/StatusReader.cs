@@ -116,6 +116,7 @@ internal sealed class StatusReader(NodeFile identity, string directory, Func<Can
             using var view = new ShardView(directory, shard);
             var position = view.BeginSnapshot();
             var progress = view.Progress();
+            var layout = view.Layout();
             view.EndSnapshot();
             var state = progress.All(t => t.State == TableState.Live) ? "streaming" : "copying";
             shards.Add((position, new ShardReport(shard.Id, shard.File, state, position.ToString(), progress.Sum(t => t.Rows), view.Bytes)));
@@ -125,7 +126,7 @@ internal sealed class StatusReader(NodeFile identity, string directory, Func<Can
                 tables[table.Name] = before with
                 {
                     State = table.State < before.State ? table.State : before.State,
-                    Rows = before.Rows + table.Rows,
+                    Rows = layout?.Keys.ContainsKey(table.Name) == true ? before.Rows + table.Rows : Math.Max(before.Rows, table.Rows),
                     ChunksDone = before.ChunksDone + table.ChunksDone,
                     Chunks = before.Chunks + table.Chunks,
                 };

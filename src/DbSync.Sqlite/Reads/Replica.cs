@@ -6,18 +6,39 @@ namespace DbSync.Sqlite;
 public static class Replica
 {
     /// <summary>
-    /// Opens the only shard in a data directory: read-only, with the collations that the replica's columns are declared with. One connection
-    /// is one thread's; open a read transaction to see one position over several statements.
+    /// Opens a replica: read-only, with the collations that its columns are declared with. One connection is one thread's. With one shard,
+    /// open a read transaction to see one position over several statements. With several shards the connection is over all of them, and
+    /// stands at the position at which it was opened, until <see cref="Refresh"/>.
     /// </summary>
     /// <param name="dataDirectory">The node's data directory.</param>
     /// <returns>An open connection. Tables are named <c>table</c> or, outside <c>public</c>, <c>"schema.table"</c>.</returns>
-    /// <exception cref="DbSyncException">DBS1002 no node there, DBS1001 more than one shard, DBS4004 the file can't be opened.</exception>
+    /// <exception cref="DbSyncException">DBS1002 no node there, DBS4004 a file can't be opened, DBS8005 the shards are at different positions.</exception>
     public static SqliteConnection OpenRead(string dataDirectory)
     {
         var node = NodeFile.Load(dataDirectory);
-        if (node.Shards.Count != 1)
-            throw new DbSyncException(ErrorCodes.InvalidOption, $"The node holds {node.Shards.Count} shards.", "Name one: OpenRead(directory, shard).");
-        return OpenRead(dataDirectory, node.Shards[0].Id);
+        var connection = new ReplicaConnections(dataDirectory).OpenAll(node);
+        if (node.Shards.Count == 1) return connection;
+        try
+        {
+            ShardUnion.Begin(connection, node.Shards.Count);
+            return connection;
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Moves a connection over several shards to the newest position that all of them have; nothing else may be open on it.</summary>
+    /// <param name="connection">A connection from <see cref="OpenRead(string)"/>.</param>
+    /// <exception cref="DbSyncException">DBS8005 when the shards are at different positions.</exception>
+    public static void Refresh(SqliteConnection connection)
+    {
+        var shards = ShardUnion.CountOf(connection);
+        if (shards == 1) return;
+        ShardUnion.End(connection);
+        ShardUnion.Begin(connection, shards);
     }
 
     /// <inheritdoc cref="OpenRead(string)"/>

@@ -148,10 +148,10 @@ internal sealed partial class CopyCoordinator(
         for (var i = 0; i < shards.Count; i++)
         {
             var isPlanned = planned[i];
-            var current = await shards[i].InvokeAsync(
+            var current = await shards[i].InvokeAsync<List<ChunkRecord>?>(
                 (applier, _) =>
                 {
-                    if (applier.CopyOf(table.Id) is not { } copy) return null;
+                    if (applier.CopyOf(table.Id) is not { } copy) return applier.IsLive(table.Id) ? [] : null; // another shard alone started it over
                     if (!isPlanned) applier.Replan(copy, plan);
                     return copy.Chunks.ToList();
                 },
@@ -181,6 +181,7 @@ internal sealed partial class CopyCoordinator(
         {
             var snapshot = await ReadAsync(table, chunk, () => BeginAsync(table, chunk, horizon, holders), rows, cancellationToken);
             Interlocked.Increment(ref _chunksRead);
+            if (shards.Count > 1 && !placement.IsEverywhere(table)) rows.Place(table, placement);
             await DeliverAsync(table, chunk with { Snapshot = snapshot, Rows = rows.Count }, rows, holders);
             Interlocked.Add(ref _rowsCopied, rows.Count);
             rows.Clear();
@@ -231,16 +232,17 @@ internal sealed partial class CopyCoordinator(
         var dropped = new HashSet<ulong>();
         for (var i = 0; i < shards.Count; i++)
         {
-            var (copy, seen) = await shards[i].InvokeAsync<(TableCopy?, ulong[])>(
+            var (copy, isLive, seen) = await shards[i].InvokeAsync<(TableCopy?, bool, ulong[])>(
                 (applier, _) =>
                 {
                     var copy = applier.CopyOf(table.Id);
-                    if (copy is null || !copy.Record.Planned || copy.Chunks.Count <= chunk.Number) return (null, []);
+                    if (copy is null || !copy.Record.Planned || copy.Chunks.Count <= chunk.Number) return (null, applier.IsLive(table.Id), []);
                     if (copy.Chunks[chunk.Number].Snapshot is null) copy.Begin(chunk.Number);
-                    return (copy, copy.Dropped.ToArray());
+                    return (copy, false, copy.Dropped.ToArray());
                 },
                 writes: false);
-            holders[i] = copy ?? throw new TableRestartedException();
+            holders[i] = copy;
+            if (copy is null && !isLive) throw new TableRestartedException();
             dropped.UnionWith(seen);
         }
         return new SnapshotDemand(horizon, dropped);
@@ -252,6 +254,7 @@ internal sealed partial class CopyCoordinator(
         for (var i = 0; i < shards.Count; i++)
         {
             var (ordinal, holder) = (i, holders[i]);
+            if (holder is null) continue;
             deliveries.Add(shards[i].InvokeAsync(
                 (applier, store) =>
                 {
@@ -274,17 +277,17 @@ internal sealed partial class CopyCoordinator(
         if (taken.Contains(false)) throw new TableRestartedException();
     }
 
-    private long Insert(IShardStore store, TableSchema table, ChunkRows rows, int shard)
+    private static long Insert(IShardStore store, TableSchema table, ChunkRows rows, int shard)
     {
-        var everywhere = shards.Count == 1 || placement.IsEverywhere(table);
-        var identity = new ChangeBuffer(256);
+        var places = rows.Places;
+        var at = 0;
         long count = 0;
         foreach (var buffer in rows.Buffers)
         {
             var rest = buffer.Written;
             while (!rest.IsEmpty)
             {
-                if (everywhere || IsHere(table, rest, identity, shard))
+                if (places.Count == 0 || (places[at++] & (1UL << shard)) != 0)
                 {
                     store.Insert(table, ref rest);
                     count++;
@@ -296,14 +299,6 @@ internal sealed partial class CopyCoordinator(
             }
         }
         return count;
-    }
-
-    private bool IsHere(TableSchema table, ReadOnlySpan<byte> row, ChangeBuffer identity, int shard)
-    {
-        identity.Clear();
-        if (table.HasKey) RowCells.AppendKey(table, row, identity);
-        else identity.Append(row[..RowCells.SizeOf(row, table.Columns.Length)]);
-        return (placement.ShardsOf(table, identity.Written) & (1UL << shard)) != 0;
     }
 
     private async Task CompleteAsync(TableSchema table, CancellationToken cancellationToken)

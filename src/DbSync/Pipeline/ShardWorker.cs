@@ -22,6 +22,7 @@ internal sealed class ShardWorker : IDisposable
     private bool _skipping;
     private bool _insideChange;
     private bool _discarded;
+    private bool _isHeld;
     private int _batchChanges;
     private long _batchStartedAt;
     private long _barrierAt;
@@ -40,7 +41,7 @@ internal sealed class ShardWorker : IDisposable
         _time = time;
         _clock = new CommitClock(delays, time);
         Queue = new ShardQueue(options.QueueBytesMax, options.QueuePartsMax);
-        Applier = new ChangeApplier(store) { WaitForChunk = WaitForChunk };
+        Applier = new ChangeApplier(store) { WaitForChunk = WaitForCommand, WaitForMove = WaitForMove };
         _next = store.Position;
         _applied = store.Position.Value; // but not known to be durable: the process may have died before it was synced
         _barrierAt = time.GetTimestamp();
@@ -52,6 +53,9 @@ internal sealed class ShardWorker : IDisposable
 
     /// <summary>Raised on the worker's thread after each durable barrier.</summary>
     public Action<ShardWorker>? BarrierPassed { get; set; }
+
+    /// <summary>Has this shard commit together with the others; null for a node's only shard.</summary>
+    public CommitGate? Gate { get; set; }
 
     public ShardId Id => _store.Id;
 
@@ -86,9 +90,12 @@ internal sealed class ShardWorker : IDisposable
     }
 
     /// <summary>Before <see cref="Start"/>: creates the tables that are published and not here, and drops those no longer published.</summary>
-    public void Align(IReadOnlyList<TableSchema> published)
+    /// <param name="published">The tables of the publication.</param>
+    /// <param name="layout">The shard layout for a file that has none yet; null for a replica without.</param>
+    public void Align(IReadOnlyList<TableSchema> published, ShardLayout? layout)
     {
         _store.Begin(durable: false);
+        if (layout is not null && _store.LoadLayout() is null) Applier.Switch(layout);
         Applier.Align(published, Applier.Tables.ToDictionary(t => t.Schema.Id, t => t.Schema.Entry));
         _store.Commit(_store.Position);
     }
@@ -138,11 +145,21 @@ internal sealed class ShardWorker : IDisposable
         {
             Queue.Clear(_pool);
             if (_insideChange) _discarded = true;
-            else if (!_atBoundary) Rollback();
+            else if (!_atBoundary || (_open && !MayCommitAlone)) Rollback();
             else if (_open) Commit();
+            _isHeld = false;
             return true;
         },
         writes: false);
+
+    /// <summary>On the worker's thread: all shards of the node have come to the end of a batch.</summary>
+    public void CommitWithOthers(long round)
+    {
+        if (!Gate!.IsCurrent(round)) return;
+        _isHeld = false;
+        if (_open && _atBoundary) Commit();
+        Gate.Committed(round);
+    }
 
     public void Dispose()
     {
@@ -157,13 +174,13 @@ internal sealed class ShardWorker : IDisposable
         {
             while (true)
             {
-                var wait = _draining ? TimeSpan.Zero : NextWait();
-                if (!TakeOne(commandsOnly: false, wait))
+                var wait = _draining && !_isHeld ? TimeSpan.Zero : NextWait();
+                if (!TakeOne(commandsOnly: _isHeld, wait))
                 {
                     if (_draining) break;
                     Idle();
                 }
-                if (_open && _atBoundary && IsBatchFull()) Commit();
+                if (_open && _atBoundary && IsBatchFull() && MayCommitAlone) Commit();
             }
             if (!_atBoundary) Rollback();
             else if (_open) Commit();
@@ -174,6 +191,7 @@ internal sealed class ShardWorker : IDisposable
         catch (Exception exception)
         {
             Queue.Close();
+            Gate?.Fail();
             CancelAwaiting();
             RollbackQuietly();
             _stopped.TrySetException(exception);
@@ -192,7 +210,8 @@ internal sealed class ShardWorker : IDisposable
     private TimeSpan NextWait()
     {
         if (!_atBoundary) return Timeout.InfiniteTimeSpan; // the rest of this transaction comes, or a command says that it won't
-        if (_open) return TimeSpan.Zero;
+        if (_isHeld) return Timeout.InfiniteTimeSpan;
+        if (_open) return MayCommitAlone ? TimeSpan.Zero : Timeout.InfiniteTimeSpan;
         if (Applied == Durable) return Timeout.InfiniteTimeSpan;
         var wait = _options.BarrierInterval - _time.GetElapsedTime(_barrierAt);
         return wait > TimeSpan.Zero ? wait : TimeSpan.Zero;
@@ -211,7 +230,10 @@ internal sealed class ShardWorker : IDisposable
         else Commit();
     }
 
-    private void WaitForChunk()
+    /// <summary>True when a commit leaves the position where it is, or when there is nobody to keep pace with.</summary>
+    private bool MayCommitAlone => Gate is null || _next == Applied;
+
+    private void WaitForCommand()
     {
         _insideChange = true;
         TakeOne(commandsOnly: true, Timeout.InfiniteTimeSpan);
@@ -219,8 +241,35 @@ internal sealed class ShardWorker : IDisposable
         if (_discarded) throw new PartDiscardedException();
     }
 
+    private void WaitForMove(RowMove move)
+    {
+        while (!move.IsDecided)
+        {
+            WaitForCommand();
+            if (!_draining || !Gate!.HasFailed) continue;
+            Queue.Clear(_pool); // who had the row has failed, and the node is stopping
+            throw new PartDiscardedException();
+        }
+    }
+
+    /// <summary>The end of a batch: nothing more is applied until every shard is here and all commit.</summary>
+    private void Arrive()
+    {
+        _isHeld = true;
+        if (!Gate!.Arrive()) return;
+        var pause = _options.CommitPause - _time.GetElapsedTime(_committedAt);
+        if (pause > TimeSpan.Zero) Queue.Gather(pause); // what follows closely shares the next commit, and readers find all shards at one position meanwhile
+        Gate.Release();
+    }
+
     private void Apply(TransactionPart part)
     {
+        if (part.EndsBatch)
+        {
+            _pool.Return(part);
+            Arrive();
+            return;
+        }
         if (part.Begins != _atBoundary)
             throw new DbSyncException(ErrorCodes.OutOfOrder, $"Shard '{Id}': a transaction began inside another, or went on without a beginning.");
         if (part.Begins) _skipping = part.Xid == 0 ? part.EndLsn <= _next : part.CommitLsn < _next;
@@ -228,6 +277,7 @@ internal sealed class ShardWorker : IDisposable
         try
         {
             if (!_skipping) ApplyNew(part);
+            else Applier.Tell(part);
         }
         catch (PartDiscardedException)
         {
@@ -248,6 +298,7 @@ internal sealed class ShardWorker : IDisposable
         _batchChanges += part.ChangeCount;
         ChangesApplied += part.ChangeCount;
         if (!part.Ends) return;
+        if (part.Layout is { } layout) Applier.Switch(layout);
         if (part.EndLsn <= _next)
             throw new DbSyncException(
                 ErrorCodes.OutOfOrder, $"Shard '{Id}' stands at {_next} and was given a transaction that ends at {part.EndLsn}.");
@@ -315,6 +366,7 @@ internal sealed class ShardWorker : IDisposable
         if (Durable == Applied) return;
         Failpoint.Hit(Failpoint.BeforeBarrier);
         _store.Begin(durable: true);
+        Applier.ForgetTold(Gate?.Durable ?? Applied);
         _store.Commit(Applied);
         SyncTime += _time.GetElapsedTime(_barrierAt);
         Volatile.Write(ref _durable, _applied);

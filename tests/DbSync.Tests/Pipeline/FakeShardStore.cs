@@ -59,6 +59,20 @@ internal sealed class FakeShardStore(string name) : IShardStore
     {
     }
 
+    public ShardLayout? LoadLayout() => null;
+
+    public void SaveLayout(ShardLayout layout)
+    {
+    }
+
+    public void SaveMoved(Lsn commit, TableSchema table, ReadOnlySpan<byte> identity, ReadOnlySpan<byte> row)
+    {
+    }
+
+    public byte[]? LoadMoved(Lsn commit, TableSchema table, ReadOnlySpan<byte> identity) => null;
+
+    public bool ForgetMoved(Lsn before) => false;
+
     public List<TableRecord> Tables { get; } = [];
 
     public IReadOnlyList<TableRecord> LoadTables() => Tables;

@@ -126,13 +126,15 @@ public sealed class SyncPipelineTests
             foreach (var store in Stores) store.Tables.Add(new TableRecord(Table, TableState.Live, Planned: true, Lsn.Zero));
             _workers = [.. Stores.Select(s => new ShardWorker(s, options, pool, new DelayMeter(TimeProvider.System), TimeProvider.System))];
             Acknowledge = new AcknowledgeTracker(_workers);
+            var gate = shards > 1 ? new CommitGate(_workers, pool) : null;
             foreach (var worker in _workers)
             {
                 worker.BarrierPassed = _ => Acknowledge.Advance();
                 worker.Start();
             }
             Pipeline = new SyncPipeline(
-                source, _workers, new PartRouter(shards, new EverywherePlacement(), pool), pool, Acknowledge, _hold, new DelayMeter(TimeProvider.System), () => { }, options,
+                source, _workers, new PartRouter(shards, new EverywherePlacement(), pool, () => { }), pool, Acknowledge, _hold, gate,
+                new LayoutFeed("main", new CurrentPlacement(), [.. _workers.Select(w => w.Id)]), new DelayMeter(TimeProvider.System), () => { }, options,
                 TimeProvider.System, NullLogger<SyncPipeline>.Instance);
         }
 
