@@ -13,7 +13,7 @@ internal static class InitCommand
 
     private static readonly Option<string?> Shards = new("--shards")
     {
-        Description = "Spread the rows over shards: how many, or their names with weights.", HelpName = "N|A:WEIGHT,B:WEIGHT",
+        Description = "Spread the rows over shards: how many, or their names with weights, and the nodes that hold them.", HelpName = "N|A:WEIGHT[@NODE],...",
     };
 
     private static readonly Option<string?> ShardKeys = new("--shard-key")
@@ -83,7 +83,7 @@ internal static class InitCommand
             result.Tables,
             Refused = result.Refused.Select(r => new { r.Table, r.Code, r.Reason, r.Fix }),
             Shards = result.Sharding.Layout?.Map.Topology.Shards.Select(s => new { Id = s.Id.Name, s.Weight }),
-            ShardKeys = result.Sharding.Layout?.Keys.ToDictionary(k => k.Key, k => k.Value.Columns),
+            ShardKeys = result.Sharding.Layout?.Keys.ToDictionary(k => k.Key, k => k.Value.Columns, StringComparer.Ordinal),
             References = result.Sharding.Layout is null ? null : result.Sharding.References.Select(r => new { r.Table, r.Bytes }),
         });
         if (!console.IsJson) Print(console, result, dryRun, settings);

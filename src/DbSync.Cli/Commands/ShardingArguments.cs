@@ -9,26 +9,33 @@ internal static class ShardingArguments
     /// <exception cref="DbSyncException">DBS1001 when an option says nothing that makes sense.</exception>
     public static ShardingRequest Parse(string? shards, string? keys, string? references, int copies)
     {
-        var members = shards is null ? null : Members(shards);
-        if (members is { Count: > MapPlacement.ShardsMax })
+        var members = shards is null ? null : NumberedOrNamed(shards);
+        if (members?.GroupBy(m => m.Node, StringComparer.Ordinal).Any(g => g.Count() > MapPlacement.ShardsMax) == true)
             throw new DbSyncException(ErrorCodes.InvalidOption, $"A node holds up to {MapPlacement.ShardsMax} shards.", "Ask for fewer.");
-        return new ShardingRequest(members, copies, Keys(keys), Split(references));
+        return new ShardingRequest(members, copies, members?.Exists(m => m.Node.Length > 0) == true ? Spread.Node : Spread.Shard, Keys(keys), Split(references));
     }
 
-    private static List<ShardMember> Members(string text)
+    private static List<ShardMember> NumberedOrNamed(string text)
     {
         if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count > 0)
             return [.. Enumerable.Range(0, Math.Min(count, ShardTopology.ShardsMax)).Select(i => new ShardMember(new ShardId(string.Create(CultureInfo.InvariantCulture, $"s{i}"))))];
-        return [.. Split(text).Select(Member)];
+        return Members(text);
     }
+
+    /// <summary>Shards by name, with weights and nodes.</summary>
+    /// <exception cref="DbSyncException">DBS1001 when one is none.</exception>
+    public static List<ShardMember> Members(string? text) => [.. Split(text).Select(Member)];
 
     private static ShardMember Member(string text)
     {
-        var parts = text.Split(':');
+        var placed = text.Split('@');
+        var parts = placed[0].Split(':');
         var weight = 1;
-        if (parts.Length > 2 || parts.Length == 2 && !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out weight))
-            throw new DbSyncException(ErrorCodes.InvalidOption, $"'{text}' is no shard.", "Write --shards 4, or names with weights: --shards a:1,b:2.");
-        return new ShardMember(new ShardId(ReplicaNames.Check(parts[0], "shard")), weight);
+        if (placed.Length > 2 || parts.Length > 2 || parts.Length == 2 && !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out weight))
+            throw new DbSyncException(
+                ErrorCodes.InvalidOption, $"'{text}' is no shard.", "Write --shards 4, or names with weights and perhaps nodes: --shards a:1,b:2 or --shards a:1@eu1,b:2@eu2.");
+        var node = placed.Length == 2 ? ReplicaNames.Check(placed[1], "node") : "";
+        return new ShardMember(new ShardId(ReplicaNames.Check(parts[0], "shard")), weight, node);
     }
 
     private static Dictionary<string, string[]> Keys(string? text)
@@ -45,5 +52,6 @@ internal static class ShardingArguments
         return keys;
     }
 
-    private static string[] Split(string? text) => text?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [];
+    /// <summary>Names with commas between.</summary>
+    public static string[] Split(string? text) => text?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [];
 }

@@ -9,6 +9,15 @@ internal static class BucketWeights
 
     public static IReadOnlyList<ShardsReport.HeavyBucket> Heaviest(ShardLayout layout, IEnumerable<ShardView> shards, CancellationToken cancellationToken)
     {
+        var rows = Count(layout, shards, cancellationToken);
+        var mean = Math.Max(1.0 / Bucket.Count, rows.Sum() / (double)Bucket.Count);
+        return [.. Enumerable.Range(0, Bucket.Count).OrderByDescending(b => rows[b]).Take(Shown)
+            .Select(b => new ShardsReport.HeavyBucket(b, layout.Map.ShardOf(new Bucket((ushort)b)).Name, rows[b], rows[b] / mean))];
+    }
+
+    /// <summary>The rows of each bucket.</summary>
+    public static long[] Count(ShardLayout layout, IEnumerable<ShardView> shards, CancellationToken cancellationToken)
+    {
         var rows = new long[Bucket.Count];
         foreach (var shard in shards)
         {
@@ -26,8 +35,6 @@ internal static class BucketWeights
                     cancellationToken);
             }
         }
-        var mean = Math.Max(1.0 / Bucket.Count, rows.Sum() / (double)Bucket.Count);
-        return [.. Enumerable.Range(0, Bucket.Count).OrderByDescending(b => rows[b]).Take(Shown)
-            .Select(b => new ShardsReport.HeavyBucket(b, layout.Map.ShardOf(new Bucket((ushort)b)).Name, rows[b], rows[b] / mean))];
+        return rows;
     }
 }

@@ -30,9 +30,7 @@ internal sealed record ShardsReport(
         var views = node.Shards.Where(s => File.Exists(Path.Combine(directory, s.File))).Select(s => new ShardView(directory, s)).ToList();
         try
         {
-            var layout = views.Select(v => v.Layout()).OfType<ShardLayout>().MaxBy(l => l.Version)
-                ?? throw new DbSyncException(
-                    ErrorCodes.InvalidOption, "The replica is not sharded, or nothing was copied yet.", "Set it up with 'dbsync init --shards N --shard-key TABLE=COLUMN', then start 'dbsync run'.");
+            var layout = LayoutOf(views);
             var live = LiveStatus.TryLoad(directory);
             var copies = layout.Map.CountCopies();
             var shards = layout.Map.Topology.Shards.Select((m, i) => Of(m, copies[i], layout, views.Find(v => v.Id == m.Id.Name), live)).ToList();
@@ -46,6 +44,11 @@ internal sealed record ShardsReport(
             foreach (var view in views) view.Dispose();
         }
     }
+
+    /// <exception cref="DbSyncException">DBS1001 when the replica is not sharded.</exception>
+    public static ShardLayout LayoutOf(IEnumerable<ShardView> shards) => shards.Select(v => v.Layout()).OfType<ShardLayout>().MaxBy(l => l.Version)
+        ?? throw new DbSyncException(
+            ErrorCodes.InvalidOption, "The replica is not sharded, or nothing was copied yet.", "Set it up with 'dbsync init --shards N --shard-key TABLE=COLUMN', then start 'dbsync run'.");
 
     private static Shard Of(ShardMember member, int buckets, ShardLayout layout, ShardView? view, LiveStatus? live)
     {

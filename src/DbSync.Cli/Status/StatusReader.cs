@@ -36,7 +36,11 @@ internal sealed class StatusReader(NodeFile identity, string directory, Func<Can
             LagBytes = primaryLsn is { } now ? Lsn.BytesBetween(now, applied) : null,
             Delay = live?.Delay ?? new DelayStatus(Unknown, Unknown, Unknown, Unknown),
             Slot = view?.Slot,
-            Shards = [.. shards.Select(s => s.Report with { State = running || s.Report.State == "copying" ? s.Report.State : state })],
+            Shards = [.. shards.Select(s => s.Report with
+            {
+                State = running || s.Report.State == "copying" ? s.Report.State : state,
+                Freshness = live?.Freshness.GetValueOrDefault(s.Report.Id),
+            })],
             Tables = tables,
             Counters = new CounterReport(live?.Transactions, live?.Rows, live?.Reconnects),
             ProcessId = running ? live!.ProcessId : null,

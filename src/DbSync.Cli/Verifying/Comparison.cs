@@ -19,10 +19,11 @@ internal sealed class Comparison(Lsn position, PrimaryDigests primary, IReadOnly
     public async Task<TableVerdict> CompareAsync(TableSchema table, CancellationToken cancellationToken)
     {
         var codecs = await primary.CodecsAsync(table, cancellationToken);
-        var there = primary.GroupsAsync(table, codecs, cancellationToken);
         var parts = ShardPart.Of(table, shards);
         var here = parts.SelectMany(p => p.Shards).Distinct().Select(s => Task.Run(() => GroupsOf(s, parts, table, codecs, cancellationToken), cancellationToken)).ToList();
-        var expected = await there;
+        var expected = new Dictionary<string, GroupDigests>(StringComparer.Ordinal); // one connection: one after the other
+        foreach (var condition in parts.Where(p => !p.IsStray).Select(p => p.Condition).Distinct(StringComparer.Ordinal))
+            expected.Add(condition ?? "", await primary.GroupsAsync(table, codecs, condition, cancellationToken));
         var actual = parts.ConvertAll(_ => new GroupDigests());
         foreach (var shard in here)
         {
@@ -35,10 +36,10 @@ internal sealed class Comparison(Lsn position, PrimaryDigests primary, IReadOnly
             if (!parts[i].IsStray) rows = Math.Max(rows, actual[i].Rows);
             else differences += actual[i].Rows;
             if (parts[i].IsStray) continue;
-            foreach (var groups in Batches(expected, actual[i]))
+            foreach (var groups in Batches(expected[parts[i].Condition ?? ""], actual[i]))
                 differences += await CountAsync(parts[i], table, codecs, groups, cancellationToken);
         }
-        return new TableVerdict(table.ReplicaName, expected.Rows, rows, differences);
+        return new TableVerdict(table.ReplicaName, expected.Values.Max(e => e.Rows), rows, differences);
     }
 
     public async ValueTask DisposeAsync()
@@ -85,7 +86,7 @@ internal sealed class Comparison(Lsn position, PrimaryDigests primary, IReadOnly
         var counter = new DifferenceCounter(table.HasKey);
         var hasher = new RowHasher(table, codecs);
         var wanted = groups.ToHashSet();
-        await primary.RowsAsync(table, codecs, groups, counter.AddPrimary, cancellationToken);
+        await primary.RowsAsync(table, codecs, groups, part.Condition, counter.AddPrimary, cancellationToken);
         foreach (var shard in part.Shards)
         {
             shard.ReadRows(

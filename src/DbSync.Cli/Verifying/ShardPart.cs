@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using DbSync.Postgres;
 using DbSync.Sqlite;
 
 namespace DbSync.Cli.Verifying;
@@ -17,13 +19,20 @@ internal sealed class ShardPart
     /// <summary>True for the rows that no shard map has put where they are.</summary>
     public bool IsStray => _key is not null && _copy == _layout!.Map.Topology.Copies;
 
-    /// <summary>A reference table: each shard by itself. A sharded one: each copy of all buckets, and what strayed.</summary>
+    /// <summary>The condition on the primary's rows that must be in this part; null for all of them.</summary>
+    public string? Condition { get; private init; }
+
+    /// <summary>A reference table: each shard by itself. A sharded one: each copy of the buckets that are here, and what strayed.</summary>
     public static List<ShardPart> Of(TableSchema table, IReadOnlyList<ShardView> shards)
     {
         var layout = shards[0].Layout();
         if (layout?.Keys.GetValueOrDefault(table.ReplicaName) is not { } rule) return [.. shards.Select(s => new ShardPart([s]))];
         var key = rule.OverRow(table);
-        return [.. Enumerable.Range(0, layout.Map.Topology.Copies + 1).Select(copy => new ShardPart(shards, layout, key, copy))];
+        return
+        [
+            .. Enumerable.Range(0, layout.Map.Topology.Copies + 1)
+                .Select(copy => new ShardPart(shards, layout, key, copy) { Condition = ConditionOf(layout, key, copy, shards) }),
+        ];
     }
 
     /// <summary>Whether a row of a shard is in this part.</summary>
@@ -37,6 +46,15 @@ internal sealed class ShardPart
         foreach (var owner in owners)
             if (NameOf(owner) == shard.Id) return false;
         return true;
+    }
+
+    private static string? ConditionOf(ShardLayout layout, ShardKey key, int copy, IReadOnlyList<ShardView> shards)
+    {
+        if (copy == layout.Map.Topology.Copies) return null;
+        var here = shards.Select(s => s.Id).ToHashSet(StringComparer.Ordinal);
+        var buckets = Enumerable.Range(0, Bucket.Count).Select(b => new Bucket((ushort)b))
+            .Where(b => here.Contains(layout.Map.Topology.Shards[layout.Map.OwnersOf(b)[copy]].Id.Name)).ToImmutableArray();
+        return buckets.Length == Bucket.Count ? null : BucketSql.IsIn(key, buckets);
     }
 
     private string NameOf(ushort owner) => _layout!.Map.Topology.Shards[owner].Id.Name;

@@ -21,8 +21,9 @@ internal static class ReplicaGate
     {
         var settings = scope.Settings;
         if (scope.Directory.Node is not { } node) return new(RouteReason.NoReplica, "there is no replica in the data directory yet");
-        var layout = node.Shards.Count > 1 ? scope.Directory.Layout : null;
+        var layout = scope.Directory.Layout;
         var shard = layout is not null && needs.Bindings is { } bindings ? ShardChoice.Of(bindings, layout, node, parameters) : null;
+        if (shard is null && layout is not null && !scope.Directory.HoldsAll(layout, node)) return new(RouteReason.NoReplica, "this node holds some of the rows only");
         if (shard is null && node.Shards.Count > ShardUnion.ShardsMax) return new(RouteReason.NoReplica, "it asks for more than one of more than ten shards");
         var link = scope.Link;
         if (await link.GetFactsAsync(scope.Primary, settings, node.Publication, async, cancellationToken).ConfigureAwait(false) is not { } facts)

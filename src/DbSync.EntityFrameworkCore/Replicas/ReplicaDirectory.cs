@@ -19,6 +19,8 @@ internal sealed class ReplicaDirectory
     private readonly Dictionary<string, (CatalogFingerprint Fingerprint, ReplicaCatalog Catalog)> _catalogs = new(StringComparer.Ordinal);
     private Look? _look;
     private ShardLayout? _layout;
+    private bool _layoutIsKnown;
+    private (ShardLayout Layout, NodeFile Node, bool IsHere)? _whole;
 
     private ReplicaDirectory(string path) => _path = path;
 
@@ -107,12 +109,12 @@ internal sealed class ReplicaDirectory
     {
         get
         {
-            if (_layout is not null || Take(shard: 0) is not { } connection) return _layout;
+            if (_layoutIsKnown || Take(shard: 0) is not { } connection) return _layout;
             var healthy = false;
             try
             {
                 connection.Begin();
-                healthy = true;
+                healthy = _layoutIsKnown = true;
             }
             finally
             {
@@ -120,6 +122,15 @@ internal sealed class ReplicaDirectory
             }
             return _layout;
         }
+    }
+
+    /// <summary>Whether this node holds all rows by a layout.</summary>
+    public bool HoldsAll(ShardLayout layout, NodeFile node)
+    {
+        if (_whole is { } known && ReferenceEquals(known.Layout, layout) && ReferenceEquals(known.Node, node)) return known.IsHere;
+        var here = layout.IsHeldBy(node.Shards.Select(s => s.Id));
+        _whole = (layout, node, here);
+        return here;
     }
 
     /// <summary>The catalog behind a fingerprint, one object for all connections that see the same.</summary>

@@ -1,4 +1,3 @@
-using System.Text;
 using DbSync.EntityFrameworkCore.Parity;
 
 namespace DbSync.EntityFrameworkCore.Replicas;
@@ -32,22 +31,13 @@ internal static class ShardChoice
             var next = new List<ulong>();
             foreach (var value in values)
             {
-                if (HashOf(rule.Kinds[i], value) is not { } hash) return null;
+                if (PostgresHash.OfValue(rule.Kinds[i], value) is not { } hash) return null;
                 next.AddRange(hashes.Select(before => PostgresHash.Combine(before, hash)));
             }
             hashes = next;
         }
         return hashes.ConvertAll(Bucket.OfHash);
     }
-
-    private static ulong? HashOf(HashKind kind, object value) => (kind, value) switch
-    {
-        (HashKind.Integer, long or int or short or byte) => PostgresHash.OfInteger(Convert.ToInt64(value, System.Globalization.CultureInfo.InvariantCulture)),
-        (HashKind.Boolean, bool boolean) => PostgresHash.OfBoolean(boolean),
-        (HashKind.Uuid, Guid guid) => PostgresHash.OfUuid(guid),
-        (HashKind.Text, string text) => PostgresHash.OfBytes(Encoding.UTF8.GetBytes(text)),
-        _ => null,
-    };
 
     private static int? PlaceOf(ShardLayout layout, Bucket bucket, NodeFile node)
     {

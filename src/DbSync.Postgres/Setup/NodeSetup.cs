@@ -49,6 +49,7 @@ internal sealed class NodeSetup(Primary primary)
             if (existing is null || !own) statements.Add(SetupSql.CreateSlot(slot!));
         }
         var result = new SetupResult(node, slot, publication, statements, [.. plan.Tables.Select(t => t.ReplicaName)], plan.Refused, sharding);
+        if (node is not null) _ = ShardNames(sharding.Layout, node);
         if (dryRun) return result;
 
         CheckOwnership(plan, state);
@@ -69,8 +70,15 @@ internal sealed class NodeSetup(Primary primary)
         return result;
     }
 
-    private static IEnumerable<string> ShardNames(ShardLayout? layout, string node) =>
-        layout is null ? [ReplicaNames.DefaultShard] : layout.ShardsOn(node).Select(s => s.Id.Name);
+    private static IReadOnlyList<string> ShardNames(ShardLayout? layout, string node)
+    {
+        if (layout is null) return [ReplicaNames.DefaultShard];
+        List<string> here = [.. layout.ShardsOn(node).Select(s => s.Id.Name)];
+        if (here.Count > 0) return here;
+        throw new DbSyncException(
+            ErrorCodes.LayoutMismatch, $"No shard is placed on node '{node}'.",
+            $"Name one that has shards with --node: {string.Join(", ", layout.Map.Topology.Shards.Select(s => s.Node).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal))}.");
+    }
 
     private async Task<ShardingPlan> ShardAsync(SetupRequest request, NodeFile? file, PublicationPlan plan, CancellationToken cancellationToken)
     {
@@ -89,9 +97,9 @@ internal sealed class NodeSetup(Primary primary)
     /// <exception cref="DbSyncException">DBS8003 for a table that was named.</exception>
     private static PublicationPlan LeaveOut(PublicationPlan plan, ShardingPlan sharding, SetupRequest request)
     {
-        if (request.Tables is not null && sharding.Refused.FirstOrDefault() is { } refusal)
+        if (request.Tables is not null && sharding.Refused is [var refusal, ..])
             throw new DbSyncException(refusal.Code, $"Table {refusal.Table} has no place in the shards. {refusal.Reason}", refusal.Fix);
-        return new PublicationPlan([.. plan.Tables.ExceptBy(sharding.Refused.Select(r => r.Table), t => t.ReplicaName)], [.. plan.Refused, .. sharding.Refused]);
+        return new PublicationPlan([.. plan.Tables.ExceptBy(sharding.Refused.Select(r => r.Table), t => t.ReplicaName, StringComparer.Ordinal)], [.. plan.Refused, .. sharding.Refused]);
     }
 
     private static PublicationPlan Plan(SetupRequest request, PublicationState? state, IReadOnlyList<TableFacts> tables, ServerIdentity server)

@@ -87,11 +87,11 @@ internal sealed record ShardingFacts(
     /// <summary>What keeps the table from being sharded by some of its columns; null when nothing does.</summary>
     public Refusal? Refuse(IReadOnlyList<string> key)
     {
-        if (key.FirstOrDefault(c => !NotNull.Contains(c)) is { } nullable)
+        if (key.FirstOrDefault(c => !NotNull.Contains(c, StringComparer.Ordinal)) is { } nullable)
             return new Refusal(
                 ReplicaName, ErrorCodes.NullShardKey, $"It can't be sharded by {nullable}, which may be NULL.",
                 $"ALTER TABLE {Quoted} ALTER COLUMN {PgName.Quote(nullable)} SET NOT NULL;");
-        var missing = key.Where(c => !Identity.Contains(c)).ToList();
+        var missing = key.Where(c => !Identity.Contains(c, StringComparer.Ordinal)).ToList();
         if (missing.Count == 0) return null;
         var reason = $"It is to be sharded by {string.Join(", ", key)}, and its replica identity lacks {string.Join(", ", missing)}: a deleted row could not be found.";
         if (IsPartitioned || PrimaryKey.Count == 0)

@@ -40,7 +40,7 @@ internal sealed record ShardingPlan(ShardLayout? Layout, bool IsNew, IReadOnlyLi
         var keys = ShardLayout.KeysOf(rules);
         if (current is null)
         {
-            var map = ShardMapPlanner.Start(new ShardTopology([.. request.Shards!], request.Copies)).Target;
+            var map = ShardMapPlanner.Start(new ShardTopology([.. request.Shards!], request.Copies, request.Spread)).Target;
             return new ShardingPlan(new ShardLayout(map, keys), true, references, refused);
         }
         if (keys.Count == current.Keys.Count) return new ShardingPlan(current, false, references, refused);
@@ -56,7 +56,7 @@ internal sealed record ShardingPlan(ShardLayout? Layout, bool IsNew, IReadOnlyLi
     {
         if (current is null) return;
         var sameShards = request.Shards is null || request.Copies == current.Map.Topology.Copies
-            && request.Shards.Select(s => (s.Id, s.Weight)).ToHashSet().SetEquals(current.Map.Topology.Shards.Select(s => (s.Id, s.Weight)));
+            && request.Shards.Select(s => (s.Id, s.Weight, s.Node)).ToHashSet().SetEquals(current.Map.Topology.Shards.Select(s => (s.Id, s.Weight, s.Node)));
         if (!sameShards)
             throw new DbSyncException(
                 ErrorCodes.LayoutMismatch, $"The replica has {current.Map.Topology.Shards.Length} shards already: {string.Join(", ", current.Map.Topology.Shards.Select(s => $"{s.Id}:{s.Weight}"))}.",

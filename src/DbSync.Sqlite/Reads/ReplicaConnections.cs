@@ -7,11 +7,16 @@ namespace DbSync.Sqlite;
 internal sealed class ReplicaConnections(string directory)
 {
     /// <summary>Opens all shards of the node as one; what is read outside a transaction of <see cref="ShardUnion.Begin"/> is no one position.</summary>
-    /// <exception cref="DbSyncException">DBS4004 a file can't be opened.</exception>
+    /// <exception cref="DbSyncException">DBS4004 a file can't be opened, DBS8006 some shards are elsewhere.</exception>
     public SqliteConnection OpenAll(NodeFile node)
     {
-        if (node.Shards.Count == 1) return Open(node, node.Shards[0].Id);
         var connection = Open(node, node.Shards[0].Id);
+        if (ShardUnion.LayoutOf(connection) is { } layout && !layout.IsHeldBy(node.Shards.Select(s => s.Id)))
+        {
+            connection.Dispose();
+            throw new DbSyncException(ErrorCodes.NotAllHere, "This node holds some of the replica's shards only.", "Ask one shard by its name, or the primary.");
+        }
+        if (node.Shards.Count == 1) return connection;
         try
         {
             if (node.Shards.Count > ShardUnion.ShardsMax)

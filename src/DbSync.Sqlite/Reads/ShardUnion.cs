@@ -198,7 +198,7 @@ internal static class ShardUnion
     }
 
     /// <summary>The layout of the first shard; null when the replica is not sharded.</summary>
-    private static ShardLayout? LayoutOf(SqliteConnection connection) => Read(
+    public static ShardLayout? LayoutOf(SqliteConnection connection) => Read(
         connection, "SELECT version, copies, spread, hash, shards, keys, owners FROM main.\"dbsync.layout\"",
         r => ShardLayout.Of(new ShardLayoutRow(
             r.GetInt64(0), r.GetInt32(1), r.GetInt32(2), r.GetString(3), r.GetString(4), r.GetString(5), r.GetFieldValue<byte[]>(6)))).SingleOrDefault();

@@ -181,7 +181,7 @@ internal sealed partial class CopyCoordinator(
         {
             var snapshot = await ReadAsync(table, chunk, () => BeginAsync(table, chunk, horizon, holders), rows, cancellationToken);
             Interlocked.Increment(ref _chunksRead);
-            if (shards.Count > 1 && !placement.IsEverywhere(table)) rows.Place(table, placement);
+            if (!placement.IsWhole && !placement.IsEverywhere(table)) rows.Place(table, placement);
             await DeliverAsync(table, chunk with { Snapshot = snapshot, Rows = rows.Count }, rows, holders);
             Interlocked.Add(ref _rowsCopied, rows.Count);
             rows.Clear();

@@ -82,4 +82,5 @@ internal static class ErrorCodes
     public const string TableNotPlaced = "DBS8003";
     public const string LayoutMismatch = "DBS8004";
     public const string ShardsApart = "DBS8005";
+    public const string NotAllHere = "DBS8006";
 }

@@ -132,6 +132,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
         PrimaryLsn = Lsn.Max(_pipeline.PrimaryPosition, applied).ToString(),
         LagMs = _lag.Lag?.TotalMilliseconds,
         Delay = DelayStatus.Of(_delays),
+        Freshness = _shards.ToDictionary(s => s.Id.Name, s => Freshness.Of(s.Delays), StringComparer.Ordinal),
         Transactions = _shards.Max(s => s.TransactionsApplied),
         Rows = _shards.Sum(s => s.ChangesApplied),
         Reconnects = _pipeline.Reconnects,

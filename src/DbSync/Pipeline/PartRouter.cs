@@ -13,7 +13,7 @@ internal sealed class PartRouter(int shardCount, IRowPlacement placement, PartPo
     /// <summary>Turns <paramref name="part"/> into one part for each shard, in shard order. The span is valid until the next call.</summary>
     public ReadOnlySpan<TransactionPart> Split(TransactionPart part)
     {
-        if (shardCount == 1)
+        if (shardCount == 1 && placement.IsWhole)
         {
             _shares[0] = part;
             return _shares;

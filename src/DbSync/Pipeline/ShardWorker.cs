@@ -14,6 +14,7 @@ internal sealed class ShardWorker : IDisposable
     private readonly TimeProvider _time;
     private readonly Thread _thread;
     private readonly CommitClock _clock;
+    private readonly WalKeeper _wal;
     private readonly List<(Action Committed, Action Cancel)> _awaitingCommit = [];
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -26,6 +27,7 @@ internal sealed class ShardWorker : IDisposable
     private int _batchChanges;
     private long _batchStartedAt;
     private long _barrierAt;
+    private TimeSpan _barrierTime;
     private long _committedAt;
     private Lsn _next;
     private ulong _applied;
@@ -40,6 +42,7 @@ internal sealed class ShardWorker : IDisposable
         _pool = pool;
         _time = time;
         _clock = new CommitClock(delays, time);
+        _wal = new WalKeeper(store, options, time);
         Queue = new ShardQueue(options.QueueBytesMax, options.QueuePartsMax);
         Applier = new ChangeApplier(store) { WaitForChunk = WaitForCommand, WaitForMove = WaitForMove };
         _next = store.Position;
@@ -70,12 +73,15 @@ internal sealed class ShardWorker : IDisposable
     /// <summary>What survives a power loss.</summary>
     public Lsn Durable => new(Volatile.Read(ref _durable));
 
+    /// <summary>Commit on the primary to visible here.</summary>
+    public DelayHistogram Delays => _clock.Total;
+
     public long ChangesApplied { get; private set; }
 
     public long TransactionsApplied { get; private set; }
 
     /// <summary>What was spent on making positions durable and on copying SQLite's log back.</summary>
-    public TimeSpan SyncTime { get; private set; }
+    public TimeSpan SyncTime => _wal.Spent + _barrierTime;
 
     /// <summary>Ends when the worker has stopped; faulted when it stopped because of an error.</summary>
     public Task Stopped => _stopped.Task;
@@ -157,7 +163,7 @@ internal sealed class ShardWorker : IDisposable
     {
         if (!Gate!.IsCurrent(round)) return;
         _isHeld = false;
-        if (_open && _atBoundary) Commit();
+        if (_open && _atBoundary && !_insideChange) Commit(); // inside one only when another shard has failed
         Gate.Committed(round);
     }
 
@@ -203,7 +209,8 @@ internal sealed class ShardWorker : IDisposable
     {
         if (!Queue.Take(wait, commandsOnly, out var command, out var part)) return false;
         if (command is not null) command.Run();
-        else Apply(part!);
+        else if (part!.EndsBatch) Arrive(part);
+        else Apply(part);
         return true;
     }
 
@@ -222,7 +229,7 @@ internal sealed class ShardWorker : IDisposable
         if (!_open)
         {
             Barrier();
-            CopyBackWal(_options.IdleWalBytesMax);
+            _wal.WhenIdle();
             return;
         }
         var pause = _options.CommitPause - _time.GetElapsedTime(_committedAt);
@@ -253,8 +260,9 @@ internal sealed class ShardWorker : IDisposable
     }
 
     /// <summary>The end of a batch: nothing more is applied until every shard is here and all commit.</summary>
-    private void Arrive()
+    private void Arrive(TransactionPart marker)
     {
+        _pool.Return(marker);
         _isHeld = true;
         if (!Gate!.Arrive()) return;
         var pause = _options.CommitPause - _time.GetElapsedTime(_committedAt);
@@ -264,12 +272,6 @@ internal sealed class ShardWorker : IDisposable
 
     private void Apply(TransactionPart part)
     {
-        if (part.EndsBatch)
-        {
-            _pool.Return(part);
-            Arrive();
-            return;
-        }
         if (part.Begins != _atBoundary)
             throw new DbSyncException(ErrorCodes.OutOfOrder, $"Shard '{Id}': a transaction began inside another, or went on without a beginning.");
         if (part.Begins) _skipping = part.Xid == 0 ? part.EndLsn <= _next : part.CommitLsn < _next;
@@ -337,26 +339,8 @@ internal sealed class ShardWorker : IDisposable
         _awaitingCommit.Clear();
         Committed?.Invoke(this);
         if (_time.GetElapsedTime(_barrierAt) >= _options.BarrierInterval) Barrier();
-        KeepWalShort();
+        _wal.AfterCommit();
         _committedAt = _time.GetTimestamp();
-    }
-
-    /// <summary>The log is copied back beside the writing; the writer does the rest, and all of it where it grows faster than that.</summary>
-    private void KeepWalShort()
-    {
-        var bytes = _store.WalBytes;
-        if (bytes <= _options.WalBytesMax || (bytes <= _options.WalBytesHardMax && _store.CopyWalAside())) return;
-        CopyBackWal(_options.WalBytesMax);
-    }
-
-    private void CopyBackWal(long bytesMax)
-    {
-        if (_store.WalBytes <= bytesMax) return;
-        Failpoint.Hit(Failpoint.BeforeWalTruncation);
-        var started = _time.GetTimestamp();
-        _store.TruncateWal();
-        SyncTime += _time.GetElapsedTime(started);
-        Failpoint.Hit(Failpoint.AfterWalTruncation);
     }
 
     /// <summary>Makes everything committed so far survive a power loss; only such positions are acknowledged.</summary>
@@ -368,7 +352,7 @@ internal sealed class ShardWorker : IDisposable
         _store.Begin(durable: true);
         Applier.ForgetTold(Gate?.Durable ?? Applied);
         _store.Commit(Applied);
-        SyncTime += _time.GetElapsedTime(_barrierAt);
+        _barrierTime += _time.GetElapsedTime(_barrierAt);
         Volatile.Write(ref _durable, _applied);
         Failpoint.Hit(Failpoint.AfterBarrier);
         BarrierPassed?.Invoke(this);

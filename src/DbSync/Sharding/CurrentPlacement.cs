@@ -10,6 +10,8 @@ internal sealed class CurrentPlacement : IRowPlacement
 
     public void Switch(MapPlacement placement) => _current = placement;
 
+    public bool IsWhole => _current.IsWhole;
+
     public bool IsEverywhere(TableSchema table) => _current.IsEverywhere(table);
 
     public ulong ShardsOf(TableSchema table, ReadOnlySpan<byte> identity) => _current.ShardsOf(table, identity);

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Numerics;
 
 namespace DbSync;
 
@@ -26,9 +27,12 @@ internal sealed class MapPlacement : IRowPlacement
         }
         for (var bucket = 0; bucket < Bucket.Count; bucket++)
             foreach (var owner in layout.Map.OwnersOf(new Bucket((ushort)bucket))) _shardsOf[bucket] |= bits[owner];
+        IsWhole = Array.TrueForAll(_shardsOf, bits => BitOperations.PopCount(bits) == shards.Count);
     }
 
     public ShardLayout Layout { get; }
+
+    public bool IsWhole { get; }
 
     public bool IsEverywhere(TableSchema table) => EntryOf(table).Key is null;
 

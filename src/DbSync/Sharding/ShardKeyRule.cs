@@ -15,6 +15,19 @@ internal sealed record ShardKeyRule(ImmutableArray<string> Columns, ImmutableArr
     /// <inheritdoc cref="OverIdentity"/>
     public ShardKey OverRow(TableSchema table) => Over(table, ordinal => ordinal);
 
+    /// <summary>The bucket of some values; null when they are not of the key's number and types.</summary>
+    public Bucket? BucketOf(IReadOnlyList<object> values)
+    {
+        if (values.Count != Columns.Length) return null;
+        var hash = 0ul;
+        for (var i = 0; i < values.Count; i++)
+        {
+            if (PostgresHash.OfValue(Kinds[i], values[i]) is not { } next) return null;
+            hash = PostgresHash.Combine(hash, next);
+        }
+        return Bucket.OfHash(hash);
+    }
+
     public bool Equals(ShardKeyRule? other) => other is not null && Columns.SequenceEqual(other.Columns) && Kinds.SequenceEqual(other.Kinds);
 
     public override int GetHashCode() => Columns.Length;

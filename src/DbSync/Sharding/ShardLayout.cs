@@ -19,6 +19,20 @@ internal sealed record ShardLayout(ShardMap Map, ImmutableSortedDictionary<strin
     /// <summary>The shards that live on a node: those placed on it, and those that no node was named for.</summary>
     public IEnumerable<ShardMember> ShardsOn(string node) => Map.Topology.Shards.Where(s => s.Node.Length == 0 || s.Node == node);
 
+    /// <summary>Whether some shards together hold every bucket.</summary>
+    public bool IsHeldBy(IEnumerable<string> shards)
+    {
+        var here = shards.ToHashSet(StringComparer.Ordinal);
+        var held = Map.Topology.Shards.Select(s => here.Contains(s.Id.Name)).ToArray();
+        for (var bucket = 0; bucket < Bucket.Count; bucket++)
+        {
+            var found = false;
+            foreach (var owner in Map.OwnersOf(new Bucket((ushort)bucket))) found |= held[owner];
+            if (!found) return false;
+        }
+        return true;
+    }
+
     /// <summary>Whether other rows of a table belong to a shard than before.</summary>
     public bool ChangesRows(ShardLayout? before, ShardId shard, string table)
     {
@@ -40,7 +54,7 @@ internal sealed record ShardLayout(ShardMap Map, ImmutableSortedDictionary<strin
         (int)Map.Topology.Spread,
         HashVectors.HashId,
         JsonSerializer.Serialize(Map.Topology.Shards.Select(s => new Member(s.Id.Name, s.Weight, s.Node, s.Zone)), Json),
-        JsonSerializer.Serialize(Keys.ToDictionary(k => k.Key, k => new Rule([.. k.Value.Columns], [.. k.Value.Kinds.Select(h => h.ToString())])), Json),
+        JsonSerializer.Serialize(Keys.ToDictionary(k => k.Key, k => new Rule([.. k.Value.Columns], [.. k.Value.Kinds.Select(h => h.ToString())]), StringComparer.Ordinal), Json),
         Encode(Map));
 
     /// <exception cref="DbSyncException">DBS8002 when the row is none that this version can have written.</exception>

@@ -32,7 +32,7 @@ internal sealed class ToolNode : IAsyncDisposable
     public static async Task<ToolNode> CreateAsync(string connectionString, string schemaSql, CancellationToken cancellationToken, params string[] sharding)
     {
         var node = new ToolNode(connectionString);
-        await node.ExecuteAsync(schemaSql);
+        if (schemaSql.Length > 0) await node.ExecuteAsync(schemaSql);
         var init = await DbSyncTool.RunAsync(["init", .. sharding], node._environment, cancellationToken: cancellationToken);
         init.ExitCode.ShouldBe(0, init.StandardError);
         return node;
@@ -67,6 +67,9 @@ internal sealed class ToolNode : IAsyncDisposable
         await _process.DisposeAsync();
         _process = null;
     }
+
+    /// <summary>Compares the stopped node's rows with the primary's; returns the tool's exit code.</summary>
+    public async Task<int> VerifyAsync() => (await DbSyncTool.RunAsync(["verify"], _environment)).ExitCode;
 
     public IReadOnlyList<string> ShardFiles => Directory.GetFiles(DataPath, "*.db");
 

@@ -73,6 +73,11 @@ public sealed class ShardedReplicaTests(PostgresFixture postgres)
             shards.Select(s => (s.GetProperty("id").GetString(), s.GetProperty("buckets").GetInt32())).ShouldBe([("a", 4096), ("b", 8192), ("c", 4096)]);
             shards.Sum(s => s.GetProperty("rows").GetInt64()).ShouldBe(3501);
             list.GetProperty("heaviest")[0].GetProperty("rows").GetInt64().ShouldBeGreaterThan(7, "a customer and its orders are in one bucket");
+            var plan = await replica.JsonAsync(0, "shards", "plan", "--add", "d:4");
+            (plan.GetProperty("buckets").GetInt32(), plan.GetProperty("bucketsMin").GetInt32()).ShouldBe((8192, 8192), "half of the weight goes to the new shard");
+            plan.GetProperty("moves").EnumerateArray().Select(m => m.GetProperty("to").GetString()).Distinct(StringComparer.Ordinal).ShouldBe(["d"]);
+            plan.GetProperty("rows").GetInt64().ShouldBeInRange(1000, 2500);
+            Code(await replica.JsonAsync(2, "shards", "plan", "--remove", "nobody")).ShouldBe(ErrorCodes.InvalidOption);
             node.Terminate();
             (await node.WaitForExitAsync()).ShouldBe(0);
         }

@@ -33,6 +33,9 @@ public sealed class ShardUnionTests : IDisposable
         Ask(all, "SELECT c.c1, count(*) FROM orders o JOIN countries c ON c.id = o.id % 3 GROUP BY c.id ORDER BY c.id").ShouldBe("land 0,666;land 1,667;land 2,667");
         Ask(all, "SELECT count(*) FROM orders o WHERE NOT EXISTS (SELECT 1 FROM lines l WHERE l.id = o.id)").ShouldBe("0");
         Ask(all, "SELECT min(state), count(*) FROM \"dbsync.table\"").ShouldBe("3,3");
+        using (var one = Replica.OpenRead(_directory.Path, Replica.ShardOf(_directory.Path, "orders", 77)))
+            Ask(one, "SELECT c2 FROM orders WHERE id = 77").ShouldBe("x7");
+        Should.Throw<DbSyncException>(() => Replica.ShardOf(_directory.Path, "orders", "77")).Code.ShouldBe(ErrorCodes.InvalidOption);
         Replica.Refresh(all);
         Replica.PositionOf(all).ShouldBe(new Lsn(100));
     }

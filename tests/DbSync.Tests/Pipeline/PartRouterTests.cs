@@ -134,6 +134,8 @@ public sealed class PartRouterTests
     {
         public static bool Holds(int shard, long id) => shard == id % Shards || shard == (id + 1) % Shards;
 
+        public bool IsWhole => false;
+
         public bool IsEverywhere(TableSchema table) => table.Name == "countries";
 
         public ulong ShardsOf(TableSchema table, ReadOnlySpan<byte> identity)
