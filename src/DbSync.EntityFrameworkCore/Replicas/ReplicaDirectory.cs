@@ -62,7 +62,7 @@ internal sealed class ReplicaDirectory
         var connection = shards.Count == 1 ? connections.Open(node, shards[0].Id) : connections.OpenAll(node);
         try
         {
-            return new ReplicaConnection(this, files, shards.Count, connection) { Shard = shard };
+            return new ReplicaConnection(this, files, shards.Count, connection) { Shard = node.Shards.Count > 1 ? shard : null };
         }
         catch
         {
