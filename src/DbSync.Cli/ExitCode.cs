@@ -19,7 +19,8 @@ internal static class ExitCode
         ErrorCodes.PrimaryUnreachable or ErrorCodes.AuthenticationFailed => Unreachable,
         ErrorCodes.NotInitialised or ErrorCodes.NodeExists or ErrorCodes.PreflightFailed or ErrorCodes.TableWithoutIdentity
             or ErrorCodes.TableNotPublishable or ErrorCodes.ControlSchemaNewer or ErrorCodes.UnknownTable or ErrorCodes.MissingPrivilege
-            or ErrorCodes.NameCollision or ErrorCodes.PublicationMissing => Preflight,
+            or ErrorCodes.NameCollision or ErrorCodes.PublicationMissing or ErrorCodes.ShardKeyNotInIdentity or ErrorCodes.UnsupportedShardKey
+            or ErrorCodes.NullShardKey or ErrorCodes.TableNotPlaced => Preflight,
         _ => Failed,
     };
 }

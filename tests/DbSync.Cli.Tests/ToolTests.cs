@@ -2,7 +2,7 @@ namespace DbSync.Cli.Tests;
 
 public sealed class ToolTests
 {
-    public static TheoryData<string> Commands => ["doctor", "init", "run", "status", "verify", "sql", "uninstall", "explain"];
+    public static TheoryData<string> Commands => ["doctor", "init", "run", "status", "verify", "sql", "shards", "uninstall", "explain"];
 
     [Theory]
     [MemberData(nameof(Commands))]

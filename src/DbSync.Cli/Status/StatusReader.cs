@@ -36,7 +36,11 @@ internal sealed class StatusReader(NodeFile identity, string directory, Func<Can
             LagBytes = primaryLsn is { } now ? Lsn.BytesBetween(now, applied) : null,
             Delay = live?.Delay ?? new DelayStatus(Unknown, Unknown, Unknown, Unknown),
             Slot = view?.Slot,
-            Shards = [.. shards.Select(s => s.Report with { State = running || s.Report.State == "copying" ? s.Report.State : state })],
+            Shards = [.. shards.Select(s => s.Report with
+            {
+                State = running || s.Report.State == "copying" ? s.Report.State : state,
+                Freshness = live?.Freshness.GetValueOrDefault(s.Report.Id),
+            })],
             Tables = tables,
             Counters = new CounterReport(live?.Transactions, live?.Rows, live?.Reconnects),
             ProcessId = running ? live!.ProcessId : null,
@@ -116,6 +120,7 @@ internal sealed class StatusReader(NodeFile identity, string directory, Func<Can
             using var view = new ShardView(directory, shard);
             var position = view.BeginSnapshot();
             var progress = view.Progress();
+            var layout = view.Layout();
             view.EndSnapshot();
             var state = progress.All(t => t.State == TableState.Live) ? "streaming" : "copying";
             shards.Add((position, new ShardReport(shard.Id, shard.File, state, position.ToString(), progress.Sum(t => t.Rows), view.Bytes)));
@@ -125,7 +130,7 @@ internal sealed class StatusReader(NodeFile identity, string directory, Func<Can
                 tables[table.Name] = before with
                 {
                     State = table.State < before.State ? table.State : before.State,
-                    Rows = before.Rows + table.Rows,
+                    Rows = layout?.Keys.ContainsKey(table.Name) == true ? before.Rows + table.Rows : Math.Max(before.Rows, table.Rows),
                     ChunksDone = before.ChunksDone + table.ChunksDone,
                     Chunks = before.Chunks + table.Chunks,
                 };

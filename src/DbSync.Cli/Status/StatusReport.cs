@@ -50,7 +50,8 @@ internal sealed record StatusReport
 /// <summary>The node's slot as the primary shows it now. A state of "missing" means that the primary has none of this name.</summary>
 internal sealed record SlotReport(string Name, bool Active, string WalStatus, long? RetainedWalBytes, long? BudgetBytes, double? BudgetEtaMs);
 
-internal sealed record ShardReport(string Id, string File, string State, string? AppliedLsn, long Rows, long Bytes);
+/// <summary>A shard. Freshness is null until a node has measured it.</summary>
+internal sealed record ShardReport(string Id, string File, string State, string? AppliedLsn, long Rows, long Bytes, Freshness? Freshness = null);
 
 /// <summary>A table: copying, catchingUp or live. Chunks are those that it is, or was, copied in.</summary>
 internal sealed record TableReport(string Name, TableState State, long Rows, int ChunksDone, int Chunks);

@@ -114,7 +114,7 @@ internal sealed class RoutedRows<TResult, TRow>(QueryShape<TResult> shape, Query
     public string ToQueryString()
     {
         var scope = Router.ScopeOf(context);
-        var answer = QueryExecutors.Wait(Router.DecideAsync(shape, scope, CancellationToken.None));
+        var answer = QueryExecutors.Wait(Router.DecideAsync(shape, scope, context.Parameters, CancellationToken.None));
         if (answer.Lease is not { } lease) return $"-- DbSync: primary ({answer.Reason}: {answer.Detail})\n{((IQueryingEnumerable)(object)shape.OnPrimary(context)!).ToQueryString()}";
         try
         {
@@ -128,7 +128,7 @@ internal sealed class RoutedRows<TResult, TRow>(QueryShape<TResult> shape, Query
 
     public QueryRoute Explain()
     {
-        var answer = QueryExecutors.Wait(Router.DecideAsync(shape, Router.ScopeOf(context), CancellationToken.None));
+        var answer = QueryExecutors.Wait(Router.DecideAsync(shape, Router.ScopeOf(context), context.Parameters, CancellationToken.None));
         var position = answer.Lease?.Snapshot.Position.ToString();
         answer.Lease?.Release();
         return new QueryRoute(answer.Reason, answer.Detail, position);

@@ -113,6 +113,17 @@ internal sealed class ShardFile : IShardStore
         _metadata.ClearRows(table.Id);
     }
 
+    public ShardLayout? LoadLayout() => _metadata.LoadLayout();
+
+    public void SaveLayout(ShardLayout layout) => _metadata.SaveLayout(layout.ToRow());
+
+    public void SaveMoved(Lsn commit, TableSchema table, ReadOnlySpan<byte> identity, ReadOnlySpan<byte> row) =>
+        _metadata.SaveMoved(commit, table.Id, identity, row);
+
+    public byte[]? LoadMoved(Lsn commit, TableSchema table, ReadOnlySpan<byte> identity) => _metadata.LoadMoved(commit, table.Id, identity);
+
+    public bool ForgetMoved(Lsn before) => _metadata.ForgetMoved(before);
+
     public IReadOnlyList<TableRecord> LoadTables() => _metadata.LoadTables();
 
     public IReadOnlyList<ChunkRecord> LoadChunks(TableId table) => _metadata.LoadChunks(table);

@@ -43,6 +43,28 @@ internal sealed class ChunkRows
 
     public long Count { get; set; }
 
+    /// <summary>For each row its shards, as bits; empty when all rows go to all shards.</summary>
+    public List<ulong> Places { get; } = [];
+
+    /// <summary>Finds each row's shards, once for all of them.</summary>
+    public void Place(TableSchema table, IRowPlacement placement)
+    {
+        var identity = new ChangeBuffer(256);
+        foreach (var buffer in Buffers)
+        {
+            var rest = buffer.Written;
+            while (!rest.IsEmpty)
+            {
+                var row = rest[..RowCells.SizeOf(rest, table.Columns.Length)];
+                identity.Clear();
+                if (table.HasKey) RowCells.AppendKey(table, row, identity);
+                else identity.Append(row);
+                Places.Add(placement.ShardsOf(table, identity.Written));
+                rest = rest[row.Length..];
+            }
+        }
+    }
+
     /// <summary>Ordinals of columns with a value that was kept as PostgreSQL's text.</summary>
     public HashSet<int> KeptAsText { get; } = [];
 
@@ -61,6 +83,7 @@ internal sealed class ChunkRows
         foreach (var buffer in _buffers) buffer.Clear();
         (_used, Count) = (0, 0);
         KeptAsText.Clear();
+        Places.Clear();
     }
 }
 

@@ -159,10 +159,10 @@ internal sealed partial class CopyCoordinator(
         for (var i = 0; i < shards.Count; i++)
         {
             var isPlanned = planned[i];
-            var current = await shards[i].InvokeAsync(
+            var current = await shards[i].InvokeAsync<List<ChunkRecord>?>(
                 (applier, _) =>
                 {
-                    if (applier.CopyOf(table.Id) is not { } copy) return null;
+                    if (applier.CopyOf(table.Id) is not { } copy) return applier.IsLive(table.Id) ? [] : null; // another shard alone started it over
                     if (!isPlanned) applier.Replan(copy, plan);
                     return copy.Chunks.ToList();
                 },
@@ -193,6 +193,7 @@ internal sealed partial class CopyCoordinator(
         {
             var snapshot = await ReadAsync(table, chunk, () => BeginAsync(table, chunk, horizon, holders), rows, cancellationToken);
             Interlocked.Increment(ref _chunksRead);
+            if (!placement.IsWhole && !placement.IsEverywhere(table)) rows.Place(table, placement);
             await DeliverAsync(table, chunk with { Snapshot = snapshot, Rows = rows.Count }, rows, holders);
             Interlocked.Add(ref _rowsCopied, rows.Count);
             rows.Clear();
@@ -244,14 +245,15 @@ internal sealed partial class CopyCoordinator(
         var dropped = new HashSet<ulong>();
         for (var i = 0; i < shards.Count; i++)
         {
-            var (copy, seen) = await shards[i].AskAsync<(TableCopy?, ulong[])>(applier =>
+            var (copy, isLive, seen) = await shards[i].AskAsync<(TableCopy?, bool, ulong[])>(applier =>
             {
                 var copy = applier.CopyOf(table.Id);
-                if (copy is null || !copy.Record.Planned || copy.Chunks.Count <= chunk.Number) return (null, []);
+                if (copy is null || !copy.Record.Planned || copy.Chunks.Count <= chunk.Number) return (null, applier.IsLive(table.Id), []);
                 if (copy.Chunks[chunk.Number].Snapshot is null) copy.Begin(chunk.Number);
-                return (copy, copy.Dropped.ToArray());
+                return (copy, false, copy.Dropped.ToArray());
             });
-            holders[i] = copy ?? throw new TableRestartedException();
+            holders[i] = copy;
+            if (copy is null && !isLive) throw new TableRestartedException();
             dropped.UnionWith(seen);
         }
         return new SnapshotDemand(horizon, dropped);
@@ -263,6 +265,7 @@ internal sealed partial class CopyCoordinator(
         for (var i = 0; i < shards.Count; i++)
         {
             var (ordinal, holder) = (i, holders[i]);
+            if (holder is null) continue;
             deliveries.Add(shards[i].InvokeAsync(
                 (applier, store) =>
                 {
@@ -287,12 +290,9 @@ internal sealed partial class CopyCoordinator(
 
     private long Insert(IShardStore store, TableSchema table, ChunkRows rows, int shard)
     {
-        RowFilter? isHere = null;
-        if (shards.Count > 1 && !placement.IsEverywhere(table))
-        {
-            var identity = new ChangeBuffer(256);
-            isHere = row => IsHere(table, row, identity, shard);
-        }
+        var places = rows.Places;
+        var at = 0;
+        RowFilter? isHere = places.Count == 0 ? null : _ => (places[at++] & (1UL << shard)) != 0;
         var count = 0L;
         foreach (var buffer in rows.Buffers)
         {
@@ -300,14 +300,6 @@ internal sealed partial class CopyCoordinator(
             shards[shard].AnswerQuestions(); // who is about to read the next chunk need not wait for the whole of this one
         }
         return count;
-    }
-
-    private bool IsHere(TableSchema table, ReadOnlySpan<byte> row, ChangeBuffer identity, int shard)
-    {
-        identity.Clear();
-        if (table.HasKey) RowCells.AppendKey(table, row, identity);
-        else identity.Append(row);
-        return (placement.ShardsOf(table, identity.Written) & (1UL << shard)) != 0;
     }
 
     private async Task CompleteAsync(TableSchema table, CancellationToken cancellationToken)

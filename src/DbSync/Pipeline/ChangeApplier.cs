@@ -23,9 +23,14 @@ internal sealed class ChangeApplier
     /// <summary>Called when a change needs the rows of a chunk that is being read; returns when something about the chunk has changed.</summary>
     public required Action WaitForChunk { get; init; }
 
+    /// <summary>Called when a change needs a row that another shard has; returns when that one has told, or never will.</summary>
+    public required Action<RowMove> WaitForMove { get; init; }
+
     public IReadOnlyCollection<TableCopy> Copies => _copies.Values;
 
     public IEnumerable<TableRecord> Tables => _live.Values.Concat(_copies.Values.Select(c => c.Record));
+
+    public bool IsLive(TableId table) => _live.ContainsKey(table);
 
     public TableCopy? CopyOf(TableId table) => _copies.GetValueOrDefault(table);
 
@@ -56,6 +61,17 @@ internal sealed class ChangeApplier
         _store.CreateTable(record);
         foreach (var xid in remembered) _store.SaveDroppedTransaction(schema.Id, xid);
         return Track(new TableCopy(record, [], remembered));
+    }
+
+    /// <summary>
+    /// A new layout holds from here on. Tables of which other rows belong here than before are copied again: slow, but right for any map.
+    /// </summary>
+    public void Switch(ShardLayout layout)
+    {
+        var before = _store.LoadLayout();
+        _store.SaveLayout(layout);
+        foreach (var table in Tables.Select(t => t.Schema).ToList())
+            if (layout.ChangesRows(before, _store.Id, table.ReplicaName)) Start(table);
     }
 
     public void Drop(TableId table)
@@ -104,13 +120,73 @@ internal sealed class ChangeApplier
     public void Apply(TransactionPart part)
     {
         var reader = new ChangeReader(part);
+        var moves = 0;
         while (reader.Read())
         {
             if (!ReferenceEquals(reader.Table, _current)) Enter(reader.Table);
-            if (_currentIsLive) ApplyLive(ref reader);
+            if (reader.Kind >= ChangeKind.MoveOut) ApplyMove(ref reader, part, part.Moves[moves++]);
+            else if (_currentIsLive) ApplyLive(ref reader);
             else ApplyCopying(ref reader, part.Xid);
             Failpoint.Hit(Failpoint.MidTransaction);
         }
+    }
+
+    /// <summary>The part was applied here before, in another life of the process: tells again what other shards may not know yet.</summary>
+    public void Tell(TransactionPart part)
+    {
+        if (part.Moves.Count == 0) return;
+        var reader = new ChangeReader(part);
+        var moves = 0;
+        while (reader.Read())
+        {
+            if (reader.Kind < ChangeKind.MoveOut) continue;
+            var move = part.Moves[moves++];
+            if (reader.Kind != ChangeKind.MoveOut) continue;
+            if (_store.LoadMoved(part.CommitLsn, reader.Table, reader.Cells) is { } row) move.Give(row);
+            else move.GiveNothing();
+        }
+    }
+
+    /// <summary>Forgets rows that moved on and that every shard has on disk.</summary>
+    public void ForgetTold(Lsn durable)
+    {
+        if (!_hasTold) return;
+        _hasTold = _store.ForgetMoved(durable);
+    }
+
+    private bool _hasTold = true; // until it has been looked
+
+    /// <summary>One half of a row's way from shard to shard; each is judged like a delete and an insert.</summary>
+    private void ApplyMove(ref ChangeReader reader, TransactionPart part, RowMove move)
+    {
+        var table = reader.Table;
+        var cells = reader.Cells;
+        if (reader.Kind == ChangeKind.MoveOut)
+        {
+            if (!_currentIsLive && !(Judge(table, cells, part.Xid) && StillLike(table, part.Xid)))
+            {
+                move.GiveNothing();
+                return;
+            }
+            _scratch.Clear();
+            if (!_store.TryRead(table, cells, _scratch)) throw Missed(table, reader.Kind, 0);
+            _store.SaveMoved(part.CommitLsn, table, cells, _scratch.Written);
+            _hasTold = true;
+            move.Give(_scratch.Written);
+            _store.Delete(table, cells);
+            return;
+        }
+        if (!_currentIsLive && !(Judge(table, KeyOfRow(table, cells), part.Xid) && StillLike(table, part.Xid))) return;
+        WaitForMove(move);
+        if (move.Row is not { } old)
+        {
+            Remember(Start(table), part.Xid); // nobody here can tell the value any more: the table is read again rather than guessed
+            return;
+        }
+        _scratch.Clear();
+        RowCells.Fill(cells, old, _scratch);
+        var row = _scratch.Written;
+        _store.Insert(table, ref row);
     }
 
     private void ApplyLive(ref ChangeReader reader)
@@ -137,12 +213,13 @@ internal sealed class ChangeApplier
                 _store.Truncate(table);
                 break;
         }
-        if (found != 1)
-            throw new DbSyncException(
-                ErrorCodes.Diverged,
-                $"Shard '{_store.Id}': {found} rows of {table} matched a change ({reader.Kind}) that must match exactly one.",
-                "The shard has stopped with nothing lost. Run 'dbsync verify --repair' or copy the table again with 'dbsync resync'.");
+        if (found != 1) throw Missed(table, reader.Kind, found);
     }
+
+    private DbSyncException Missed(TableSchema table, ChangeKind kind, int found) => new(
+        ErrorCodes.Diverged,
+        $"Shard '{_store.Id}': {found} rows of {table} matched a change ({kind}) that must match exactly one.",
+        "The shard has stopped with nothing lost. Run 'dbsync verify --repair' or copy the table again with 'dbsync resync'.");
 
     private void ApplyCopying(ref ChangeReader reader, uint xid)
     {
@@ -178,7 +255,7 @@ internal sealed class ChangeApplier
         if ((!leaves && !enters) || !StillLike(table, xid)) return;
         if (leaves && enters) ApplyLive(ref reader);
         else if (leaves) _store.Delete(table, identity);
-        else if (!HasUnchanged(row)) _store.Insert(table, ref row);
+        else if (!RowCells.HasUnchanged(row)) _store.Insert(table, ref row);
         else Remember(Start(table), xid); // the unchanged value is only on the primary: the table is read again rather than guessed
     }
 
@@ -297,12 +374,5 @@ internal sealed class ChangeApplier
         _scratch.Clear();
         RowCells.AppendKey(table, row, _scratch);
         return _scratch.Written;
-    }
-
-    private static bool HasUnchanged(ReadOnlySpan<byte> row)
-    {
-        while (!row.IsEmpty)
-            if (Cell.Read(ref row).Kind == CellKind.Unchanged) return true;
-        return false;
     }
 }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.ExceptionServices;
 
 namespace DbSync;
 
@@ -7,7 +6,7 @@ namespace DbSync;
 /// The one writer of one shard: a thread that takes parts and commands from its queue, applies them, and decides when to commit, when to
 /// make the position durable and when to copy SQLite's log back. Readers see a transaction when its commit returns.
 /// </summary>
-internal sealed class ShardWorker : IDisposable
+internal sealed partial class ShardWorker : IDisposable
 {
     private readonly IShardStore _store;
     private readonly PipelineOptions _options;
@@ -15,6 +14,7 @@ internal sealed class ShardWorker : IDisposable
     private readonly TimeProvider _time;
     private readonly Thread _thread;
     private readonly CommitClock _clock;
+    private readonly WalKeeper _wal;
     private readonly List<(Action Committed, Action Cancel)> _awaitingCommit = [];
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -23,6 +23,7 @@ internal sealed class ShardWorker : IDisposable
     private bool _skipping;
     private bool _insideChange;
     private bool _discarded;
+    private bool _isHeld;
     private int _batchChanges;
     private int _batchTransactions;
     private bool _isBusy;
@@ -30,6 +31,7 @@ internal sealed class ShardWorker : IDisposable
     private bool _hasUpkeep;
     private long _batchStartedAt;
     private long _barrierAt;
+    private TimeSpan _barrierTime;
     private long _committedAt;
     private Lsn _next;
     private ulong _applied;
@@ -44,8 +46,9 @@ internal sealed class ShardWorker : IDisposable
         _pool = pool;
         _time = time;
         _clock = new CommitClock(delays, time);
+        _wal = new WalKeeper(store, options, time);
         Queue = new ShardQueue(options.QueueBytesMax, options.QueuePartsMax);
-        Applier = new ChangeApplier(store) { WaitForChunk = WaitForChunk };
+        Applier = new ChangeApplier(store) { WaitForChunk = WaitForCommand, WaitForMove = WaitForMove };
         _next = store.Position;
         _applied = store.Position.Value; // but not known to be durable: the process may have died before it was synced
         _barrierAt = time.GetTimestamp();
@@ -57,6 +60,9 @@ internal sealed class ShardWorker : IDisposable
 
     /// <summary>Raised on the worker's thread after each durable barrier.</summary>
     public Action<ShardWorker>? BarrierPassed { get; set; }
+
+    /// <summary>Has this shard commit together with the others; null for a node's only shard.</summary>
+    public CommitGate? Gate { get; set; }
 
     public ShardId Id => _store.Id;
 
@@ -71,12 +77,15 @@ internal sealed class ShardWorker : IDisposable
     /// <summary>What survives a power loss.</summary>
     public Lsn Durable => new(Volatile.Read(ref _durable));
 
+    /// <summary>Commit on the primary to visible here.</summary>
+    public DelayHistogram Delays => _clock.Total;
+
     public long ChangesApplied { get; private set; }
 
     public long TransactionsApplied { get; private set; }
 
     /// <summary>What was spent on making positions durable and on copying SQLite's log back.</summary>
-    public TimeSpan SyncTime { get; private set; }
+    public TimeSpan SyncTime => _wal.Spent + _barrierTime;
 
     /// <summary>Ends when the worker has stopped; faulted when it stopped because of an error.</summary>
     public Task Stopped => _stopped.Task;
@@ -91,9 +100,12 @@ internal sealed class ShardWorker : IDisposable
     }
 
     /// <summary>Before <see cref="Start"/>: creates the tables that are published and not here, and drops those no longer published.</summary>
-    public void Align(IReadOnlyList<TableSchema> published)
+    /// <param name="published">The tables of the publication.</param>
+    /// <param name="layout">The shard layout for a file that has none yet; null for a replica without.</param>
+    public void Align(IReadOnlyList<TableSchema> published, ShardLayout? layout)
     {
         _store.Begin(durable: false);
+        if (layout is not null && _store.LoadLayout() is null) Applier.Switch(layout);
         Applier.Align(published, Applier.Tables.ToDictionary(t => t.Schema.Id, t => t.Schema.Entry));
         _store.Commit(_store.Position);
     }
@@ -107,78 +119,6 @@ internal sealed class ShardWorker : IDisposable
         return _stopped.Task;
     }
 
-    /// <summary>Runs <paramref name="action"/> on the worker's thread, between two changes.</summary>
-    /// <param name="action">What to do; it may write to the store when <paramref name="writes"/>.</param>
-    /// <param name="writes">Whether the result counts only once it is committed.</param>
-    /// <returns>The result; cancelled when the shard stops or rolls it back.</returns>
-    public Task<T> InvokeAsync<T>(Func<ChangeApplier, IShardStore, T> action, bool writes)
-    {
-        var completion = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        void Cancel() => completion.TrySetCanceled(CancellationToken.None);
-        void Run()
-        {
-            try
-            {
-                if (writes) EnsureOpen();
-                var result = action(Applier, _store);
-                if (writes) _awaitingCommit.Add((() => completion.TrySetResult(result), Cancel));
-                else completion.TrySetResult(result);
-            }
-            catch (Exception exception)
-            {
-                completion.TrySetException(exception);
-                throw; // the open transaction may be half done: the shard stops
-            }
-        }
-        if (!Queue.Post(new ShardCommand(Run, Cancel))) Cancel();
-        return completion.Task;
-    }
-
-    /// <summary>
-    /// Applies a whole transaction and makes it visible on the calling thread, when the shard has nothing else to do: handing it to the
-    /// shard's own thread would take longer than the work.
-    /// </summary>
-    /// <returns>False when it has to be queued.</returns>
-    public bool TryApplyStraight(TransactionPart part)
-    {
-        if (!part.Begins || !part.Ends || part.ChangeCount > _options.StraightChangesMax || !Queue.Turn.TryEnter()) return false;
-        try
-        {
-            if (_open || !_atBoundary || _isBusy || _draining || !_hasSlept || Applier.Copies.Count > 0 || !Queue.IsIdle) return false;
-            Apply(part);
-            if (_open) MakeVisible();
-            if (_hasUpkeep || !NeedsUpkeep) return true;
-            _hasUpkeep = true;
-            Queue.Post(new ShardCommand(() => { }, () => { })); // wakes the shard's thread, which then waits for no longer than the next barrier
-        }
-        catch (Exception exception)
-        {
-            var failure = ExceptionDispatchInfo.Capture(exception);
-            Queue.Post(new ShardCommand(failure.Throw, () => { })); // the shard stops, as if its own thread had met it
-        }
-        finally
-        {
-            Queue.Turn.Exit();
-        }
-        return true;
-    }
-
-    /// <summary>Answers a question about the applier's state on the worker's thread, at the latest between two buffers of a copied chunk.</summary>
-    /// <returns>The answer; cancelled when the shard stops.</returns>
-    public Task<T> AskAsync<T>(Func<ChangeApplier, T> question)
-    {
-        var completion = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        void Cancel() => completion.TrySetCanceled(CancellationToken.None);
-        if (!Queue.Ask(new ShardCommand(() => completion.TrySetResult(question(Applier)), Cancel))) Cancel();
-        return completion.Task;
-    }
-
-    /// <summary>Answers the questions that wait; on the worker's thread.</summary>
-    public void AnswerQuestions()
-    {
-        while (Queue.TryTakeQuestion(out var question)) question.Run();
-    }
-
     /// <summary>
     /// Drops what is queued and the transaction that is half applied, because the stream broke or ends; afterwards the stream may start
     /// again after <see cref="Applied"/>.
@@ -188,11 +128,21 @@ internal sealed class ShardWorker : IDisposable
         {
             Queue.Clear(_pool);
             if (_insideChange) _discarded = true;
-            else if (!_atBoundary) Rollback();
+            else if (!_atBoundary || (_open && !MayCommitAlone)) Rollback();
             else if (_open) Commit();
+            _isHeld = false;
             return true;
         },
         writes: false);
+
+    /// <summary>On the worker's thread: all shards of the node have come to the end of a batch.</summary>
+    public void CommitWithOthers(long round)
+    {
+        if (!Gate!.IsCurrent(round)) return;
+        _isHeld = false;
+        if (_open && _atBoundary && !_insideChange) Commit(); // inside one only when another shard has failed
+        Gate.Committed(round);
+    }
 
     public void Dispose()
     {
@@ -208,13 +158,13 @@ internal sealed class ShardWorker : IDisposable
         {
             while (true)
             {
-                var wait = _draining ? TimeSpan.Zero : NextWait();
-                if (!TakeOne(commandsOnly: false, wait))
+                var wait = _draining && !_isHeld ? TimeSpan.Zero : NextWait();
+                if (!TakeOne(commandsOnly: _isHeld, wait))
                 {
                     if (_draining) break;
                     Idle();
                 }
-                if (_open && _atBoundary && IsBatchFull()) Commit();
+                if (_open && _atBoundary && IsBatchFull() && MayCommitAlone) Commit();
             }
             if (!_atBoundary) Rollback();
             else if (_open) Commit();
@@ -225,6 +175,7 @@ internal sealed class ShardWorker : IDisposable
         catch (Exception exception)
         {
             Queue.Close();
+            Gate?.Fail();
             CancelAwaiting();
             RollbackQuietly();
             _stopped.TrySetException(exception);
@@ -240,7 +191,8 @@ internal sealed class ShardWorker : IDisposable
     {
         if (!Queue.Take(wait, commandsOnly, out var command, out var part)) return false;
         if (command is not null) command.Run();
-        else Apply(part!);
+        else if (part!.EndsBatch) Arrive(part);
+        else Apply(part);
         return true;
     }
 
@@ -249,7 +201,8 @@ internal sealed class ShardWorker : IDisposable
         _hasSlept = true;
         _hasUpkeep = NeedsUpkeep;
         if (!_atBoundary) return Timeout.InfiniteTimeSpan; // the rest of this transaction comes, or a command says that it won't
-        if (_open) return TimeSpan.Zero;
+        if (_isHeld) return Timeout.InfiniteTimeSpan;
+        if (_open) return MayCommitAlone ? TimeSpan.Zero : Timeout.InfiniteTimeSpan;
         if (!_hasUpkeep) return Timeout.InfiniteTimeSpan;
         var wait = _options.BarrierInterval - _time.GetElapsedTime(_barrierAt);
         return wait > TimeSpan.Zero ? wait : TimeSpan.Zero;
@@ -263,11 +216,11 @@ internal sealed class ShardWorker : IDisposable
             if (Applied != Durable)
             {
                 Barrier();
-                KeepWalShort();
+                _wal.AfterCommit();
                 return;
             }
             _barrierAt = _time.GetTimestamp();
-            CopyBackWal(_options.IdleWalBytesMax);
+            _wal.WhenIdle();
             return;
         }
         var pause = _isBusy ? _options.CommitPause - _time.GetElapsedTime(_committedAt) : TimeSpan.Zero;
@@ -275,12 +228,37 @@ internal sealed class ShardWorker : IDisposable
         else Commit();
     }
 
-    private void WaitForChunk()
+    /// <summary>True when a commit leaves the position where it is, or when there is nobody to keep pace with.</summary>
+    private bool MayCommitAlone => Gate is null || _next == Applied;
+
+    private void WaitForCommand()
     {
         _insideChange = true;
         TakeOne(commandsOnly: true, Timeout.InfiniteTimeSpan);
         _insideChange = false;
         if (_discarded) throw new PartDiscardedException();
+    }
+
+    private void WaitForMove(RowMove move)
+    {
+        while (!move.IsDecided)
+        {
+            WaitForCommand();
+            if (!_draining || !Gate!.HasFailed) continue;
+            Queue.Clear(_pool); // who had the row has failed, and the node is stopping
+            throw new PartDiscardedException();
+        }
+    }
+
+    /// <summary>The end of a batch: nothing more is applied until every shard is here and all commit.</summary>
+    private void Arrive(TransactionPart marker)
+    {
+        _pool.Return(marker);
+        _isHeld = true;
+        if (!Gate!.Arrive()) return;
+        var pause = _options.CommitPause - _time.GetElapsedTime(_committedAt);
+        if (pause > TimeSpan.Zero) Queue.Gather(pause); // what follows closely shares the next commit, and readers find all shards at one position meanwhile
+        Gate.Release();
     }
 
     private void Apply(TransactionPart part)
@@ -292,6 +270,7 @@ internal sealed class ShardWorker : IDisposable
         try
         {
             if (!_skipping) ApplyNew(part);
+            else Applier.Tell(part);
         }
         catch (PartDiscardedException)
         {
@@ -312,6 +291,7 @@ internal sealed class ShardWorker : IDisposable
         _batchChanges += part.ChangeCount;
         ChangesApplied += part.ChangeCount;
         if (!part.Ends) return;
+        if (part.Layout is { } layout) Applier.Switch(layout);
         if (part.EndLsn <= _next)
             throw new DbSyncException(
                 ErrorCodes.OutOfOrder, $"Shard '{Id}' stands at {_next} and was given a transaction that ends at {part.EndLsn}.");
@@ -339,7 +319,7 @@ internal sealed class ShardWorker : IDisposable
     {
         MakeVisible();
         if (_time.GetElapsedTime(_barrierAt) >= _options.BarrierInterval) Barrier();
-        KeepWalShort();
+        _wal.AfterCommit();
         _committedAt = _time.GetTimestamp();
     }
 
@@ -361,36 +341,16 @@ internal sealed class ShardWorker : IDisposable
         _isBusy = _batchTransactions >= _options.BusyTransactionsMin;
     }
 
-    /// <summary>True when the shard's thread has something to do that nobody will ask it for.</summary>
-    private bool NeedsUpkeep => Applied != Durable || _store.WalBytes > _options.IdleWalBytesMax;
-
-    /// <summary>The log is copied back beside the writing; the writer does the rest, and all of it where it grows faster than that.</summary>
-    private void KeepWalShort()
-    {
-        var bytes = _store.WalBytes;
-        if (bytes <= _options.WalBytesMax || (bytes <= _options.WalBytesHardMax && _store.CopyWalAside())) return;
-        CopyBackWal(_options.WalBytesMax);
-    }
-
-    private void CopyBackWal(long bytesMax)
-    {
-        if (_store.WalBytes <= bytesMax) return;
-        Failpoint.Hit(Failpoint.BeforeWalTruncation);
-        var started = _time.GetTimestamp();
-       _store.TruncateWal();
-        SyncTime += _time.GetElapsedTime(started);
-        Failpoint.Hit(Failpoint.AfterWalTruncation);
-    }
-
     /// <summary>Makes everything committed so far survive a power loss; only such positions are acknowledged.</summary>
     private void Barrier()
     {
         _barrierAt = _time.GetTimestamp();
         if (Durable == Applied) return;
         Failpoint.Hit(Failpoint.BeforeBarrier);
-       _store.Begin(durable: true);
+        _store.Begin(durable: true);
+        Applier.ForgetTold(Gate?.Durable ?? Applied);
         _store.Commit(Applied);
-        SyncTime += _time.GetElapsedTime(_barrierAt);
+        _barrierTime += _time.GetElapsedTime(_barrierAt);
         Volatile.Write(ref _durable, _applied);
         Failpoint.Hit(Failpoint.AfterBarrier);
         BarrierPassed?.Invoke(this);

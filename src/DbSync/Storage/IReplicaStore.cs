@@ -60,6 +60,20 @@ internal interface IShardStore : IDisposable
 
     void Truncate(TableSchema table);
 
+    /// <summary>The shard layout that holds at this position; null when there is none.</summary>
+    ShardLayout? LoadLayout();
+
+    void SaveLayout(ShardLayout layout);
+
+    /// <summary>Keeps a row that a transaction moved to another shard, which may have to be told of it again.</summary>
+    void SaveMoved(Lsn commit, TableSchema table, ReadOnlySpan<byte> identity, ReadOnlySpan<byte> row);
+
+    /// <summary>The cells of a row that was kept; null when there is none.</summary>
+    byte[]? LoadMoved(Lsn commit, TableSchema table, ReadOnlySpan<byte> identity);
+
+    /// <summary>Forgets rows that moved before a position; false when none is left.</summary>
+    bool ForgetMoved(Lsn before);
+
     IReadOnlyList<TableRecord> LoadTables();
 
     IReadOnlyList<ChunkRecord> LoadChunks(TableId table);
