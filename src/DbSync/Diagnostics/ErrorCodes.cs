@@ -2,7 +2,7 @@ namespace DbSync;
 
 /// <summary>
 /// Every code that a <see cref="DbSyncException"/> can carry. The thousands name the stage: 1 settings and start, 2 the primary,
-/// 3 capture, 4 storage, 5 pipeline and copy, 6 locks, 7 the EF plug-in. Each has a page in <c>Diagnostics/Explanations</c>.
+/// 3 capture, 4 storage, 5 pipeline and copy, 6 locks, 7 the EF plug-in, 8 sharding. Each has a page in <c>Diagnostics/Explanations</c>.
 /// </summary>
 internal static class ErrorCodes
 {
@@ -89,4 +89,11 @@ internal static class ErrorCodes
     public const string NotRouted = "DBS7001";
     public const string NotFreshEnough = "DBS7002";
     public const string CannotPlugIn = "DBS7003";
+
+    public const string ShardKeyNotInIdentity = "DBS8001";
+    public const string UnreadableShardMap = "DBS8002";
+    public const string TableNotPlaced = "DBS8003";
+    public const string LayoutMismatch = "DBS8004";
+    public const string ShardsApart = "DBS8005";
+    public const string NotAllHere = "DBS8006";
 }

@@ -31,12 +31,17 @@ internal sealed class ChangeApplier
     /// <summary>What is asked of the primary in the middle of a change.</summary>
     public CopyQuestions? Questions { get; set; }
 
+    /// <summary>Called when a change needs a row that another shard has; returns when that one has told, or never will.</summary>
+    public required Action<RowMove> WaitForMove { get; init; }
+
     public IReadOnlyCollection<TableCopy> Copies => _copies.Values;
 
     /// <summary>True while a table can't be read.</summary>
     public bool IsIncomplete => _copies.Keys.Any(t => !t.IsShadow);
 
     public IEnumerable<TableRecord> Tables => _live.Values.Concat(_copies.Values.Select(c => c.Record).Where(r => !r.Schema.Id.IsShadow));
+
+    public bool IsLive(TableId table) => _live.ContainsKey(table);
 
     public TableCopy? CopyOf(TableId table) => _copies.GetValueOrDefault(table);
 
@@ -88,6 +93,17 @@ internal sealed class ChangeApplier
             _store.CreateTable(record);
             Track(new TableCopy(record, [], []));
         }
+    }
+
+    /// <summary>
+    /// A new layout holds from here on. Tables of which other rows belong here than before are copied again: slow, but right for any map.
+    /// </summary>
+    public void Switch(ShardLayout layout)
+    {
+        var before = _store.LoadLayout();
+        _store.SaveLayout(layout);
+        foreach (var table in Tables.Select(t => t.Schema).ToList())
+            if (layout.ChangesRows(before, _store.Id, table.ReplicaName)) Start(table);
     }
 
     public void Drop(TableId table)
@@ -144,14 +160,89 @@ internal sealed class ChangeApplier
     {
         _part = part;
         var reader = new ChangeReader(part);
+        var moves = 0;
         while (reader.Read())
         {
             if (!ReferenceEquals(reader.Table, _current)) Enter(reader.Table);
-            if (_how.IsLive) ApplyLive(ref reader, reader.Table);
-            else ApplyCopying(ref reader, reader.Table, part.Xid);
-            if (_how.Shadow is { } shadow) ApplyCopying(ref reader, shadow, part.Xid);
+            if (reader.Kind >= ChangeKind.MoveOut) Move(ref reader, part, part.Moves[moves++]);
+            else
+            {
+                if (_how.IsLive) ApplyLive(ref reader, reader.Table);
+                else ApplyCopying(ref reader, reader.Table, part.Xid);
+                if (_how.Shadow is { } shadow) ApplyCopying(ref reader, shadow, part.Xid);
+            }
             Failpoint.Hit(Failpoint.MidTransaction);
         }
+    }
+
+    /// <summary>The part was applied here before, in another life of the process: tells again what other shards may not know yet.</summary>
+    public void Tell(TransactionPart part)
+    {
+        if (part.Moves.Count == 0) return;
+        var reader = new ChangeReader(part);
+        var moves = 0;
+        while (reader.Read())
+        {
+            if (reader.Kind < ChangeKind.MoveOut) continue;
+            var move = part.Moves[moves++];
+            if (reader.Kind != ChangeKind.MoveOut) continue;
+            if (_store.LoadMoved(part.CommitLsn, reader.Table, reader.Cells) is { } row) move.Give(row);
+            else move.GiveNothing();
+        }
+    }
+
+    /// <summary>Forgets rows that moved on and that every shard has on disk.</summary>
+    public void ForgetTold(Lsn durable)
+    {
+        if (!_hasTold) return;
+        _hasTold = _store.ForgetMoved(durable);
+    }
+
+    private bool _hasTold = true; // until it has been looked
+
+    /// <summary>One half of a row's way from shard to shard, in the table and in the copy beside it.</summary>
+    private void Move(ref ChangeReader reader, TransactionPart part, RowMove move)
+    {
+        if (reader.Kind == ChangeKind.MoveOut) MoveOut(ref reader, part, move);
+        else MoveIn(ref reader, reader.Table, _how.IsLive, part.Xid, move);
+        if (_how.Shadow is not { } shadow) return;
+        if (reader.Kind == ChangeKind.MoveIn) MoveIn(ref reader, shadow, isLive: false, part.Xid, move);
+        else if (Judge(shadow, reader.Cells, part.Xid) && StillLike(shadow, part.Xid)) _store.Delete(shadow, reader.Cells);
+    }
+
+    /// <summary>The row leaves: judged like a delete.</summary>
+    private void MoveOut(ref ChangeReader reader, TransactionPart part, RowMove move)
+    {
+        var table = reader.Table;
+        var cells = reader.Cells;
+        if (!_how.IsLive && !(Judge(table, cells, part.Xid) && StillLike(table, part.Xid)))
+        {
+            move.GiveNothing();
+            return;
+        }
+        _scratch.Clear();
+        if (!_store.TryRead(table, cells, _scratch)) throw Missed(table, reader.Kind, 0);
+        _store.SaveMoved(part.CommitLsn, table, cells, _scratch.Written);
+        _hasTold = true;
+        move.Give(_scratch.Written);
+        _store.Delete(table, cells);
+    }
+
+    /// <summary>The row comes: judged like an insert, with the values that only the other shard could tell.</summary>
+    private void MoveIn(ref ChangeReader reader, TableSchema table, bool isLive, uint xid, RowMove move)
+    {
+        var cells = reader.Cells;
+        if (!isLive && !(Judge(table, KeyOfRow(table, cells), xid) && StillLike(table, xid))) return;
+        WaitForMove(move);
+        if (move.Row is not { } old)
+        {
+            StartOver(table, xid); // nobody here can tell the value any more: the table is read again rather than guessed
+            return;
+        }
+        _scratch.Clear();
+        RowCells.Fill(cells, old, _scratch);
+        var row = _scratch.Written;
+        _store.Insert(table, ref row);
     }
 
     private void ApplyLive(ref ChangeReader reader, TableSchema table)
@@ -177,12 +268,13 @@ internal sealed class ChangeApplier
                 _store.Truncate(table);
                 break;
         }
-        if (found != 1)
-            throw new DbSyncException(
-                ErrorCodes.Diverged,
-                $"Shard '{_store.Id}': {found} rows of {table} matched a change ({reader.Kind}) that must match exactly one.",
-                "The shard has stopped with nothing lost. Run 'dbsync verify --repair' or copy the table again with 'dbsync resync'.");
+        if (found != 1) throw Missed(table, reader.Kind, found);
     }
+
+    private DbSyncException Missed(TableSchema table, ChangeKind kind, int found) => new(
+        ErrorCodes.Diverged,
+        $"Shard '{_store.Id}': {found} rows of {table} matched a change ({kind}) that must match exactly one.",
+        "The shard has stopped with nothing lost. Run 'dbsync verify --repair' or copy the table again with 'dbsync resync'.");
 
     private void ApplyCopying(ref ChangeReader reader, TableSchema table, uint xid)
     {
@@ -216,7 +308,7 @@ internal sealed class ChangeApplier
         if ((!leaves && !enters) || !StillLike(table, xid)) return;
         if (leaves && enters) ApplyLive(ref reader, table);
         else if (leaves) _store.Delete(table, identity);
-        else if (!HasUnchanged(row)) _store.Insert(table, ref row);
+        else if (!RowCells.HasUnchanged(row)) _store.Insert(table, ref row);
         else ReadRow(table, KeyOfRow(table, row).ToArray(), xid);
     }
 
@@ -434,11 +526,4 @@ internal sealed class ChangeApplier
     /// <param name="IsLive">Whether it takes every change; else the changes are judged.</param>
     /// <param name="Shadow">The copy beside it, as the stream's table; null when there is none.</param>
     private readonly record struct Entered(bool IsLive, TableSchema? Shadow);
-
-    private static bool HasUnchanged(ReadOnlySpan<byte> row)
-    {
-        while (!row.IsEmpty)
-            if (Cell.Read(ref row).Kind == CellKind.Unchanged) return true;
-        return false;
-    }
 }

@@ -42,10 +42,12 @@ public sealed class RandomQueryTests(ShopFixture shop)
     private static readonly Gen<(Expression<Func<Customer, bool>> Where, int Order, int Skip, int Take, int End)> Query =
         Gen.Select(Predicate, Gen.Int[0, Orders.Length - 1], Gen.Int[0, 10], Gen.Int[0, 30], Gen.Int[0, Ends.Length - 1]);
 
-    [Fact]
-    public async Task A_random_query_gives_the_same_answer()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public async Task A_random_query_gives_the_same_answer_over_any_number_of_shards(int shards)
     {
-        var node = await shop.GetAsync();
+        var node = await shop.GetAsync(shards);
         var routed = 0;
         Query.Sample(
             query =>
