@@ -55,12 +55,14 @@ internal static class ShardUnion
         {
             if (layout?.Keys.GetValueOrDefault(table.ReplicaName) is not { } rule) continue;
             var names = shards.Select(NameIn).ToList();
-            var owner = layout.Map.Topology.Copies == 1 ? null : shards.Select(s => RegisterOwner(s, table, rule, layout, names)).Last();
+            string? owner = null;
+            foreach (var shard in shards)
+                if (layout.Map.Topology.Copies > 1) owner = RegisterOwner(shard, table, rule, layout, names);
             sql.Append(scan.CreateSql(
                 table.ReplicaName, string.Join(", ", table.Columns.Select(ReplicaTable.ColumnSql)), [.. table.Columns.Select(c => c.Name)],
                 [.. table.Columns.Select(c => c.Collation ?? "BINARY")],
-                shard => SqlName.Quote(table.ReplicaName)
-                    + (owner is null ? "" : FormattableString.Invariant($" WHERE {owner}({SqlName.List(rule.Columns)}) = {shard}"))));
+                at => SqlName.Quote(table.ReplicaName)
+                    + (owner is null ? "" : FormattableString.Invariant($" WHERE {owner}({SqlName.List(rule.Columns)}) = {at}"))));
         }
         Execute(connection, sql.Append("PRAGMA query_only = ON").ToString());
     }

@@ -16,6 +16,7 @@ internal sealed class CommitGate
     private bool _between = true;
     private bool _gathered;
     private bool _failed;
+    private TaskCompletionSource? _settling;
 
     public CommitGate(IReadOnlyList<ShardWorker> shards, PartPool pool)
     {
@@ -60,6 +61,7 @@ internal sealed class CommitGate
         {
             if (round != _round || --_uncommitted > 0) return;
             CloseWhenDue();
+            if (_uncommitted == 0) Settled();
         }
     }
 
@@ -69,6 +71,20 @@ internal sealed class CommitGate
         lock (_gate) return round == _round;
     }
 
+    /// <summary>
+    /// The stream broke. Ends when all shards have committed what is whole in their queues; at once when a transaction is half queued, for
+    /// then they have to go back to their last common position.
+    /// </summary>
+    public Task SettleAsync()
+    {
+        lock (_gate)
+        {
+            if (_failed || !_between || (_uncommitted == 0 && !_gathered)) return Task.CompletedTask;
+            _settling ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return _settling.Task;
+        }
+    }
+
     /// <summary>The stream broke and every queue is empty.</summary>
     public void Reset()
     {
@@ -76,6 +92,7 @@ internal sealed class CommitGate
         {
             _round++;
             (_uncommitted, _arrived, _between, _gathered) = (0, 0, true, false);
+            Settled();
         }
     }
 
@@ -86,6 +103,7 @@ internal sealed class CommitGate
         {
             _failed = true;
             Post();
+            Settled();
         }
     }
 
@@ -117,6 +135,12 @@ internal sealed class CommitGate
             marker.EndsBatch = true;
             shard.Queue.Append(marker);
         }
+    }
+
+    private void Settled()
+    {
+        _settling?.TrySetResult();
+        _settling = null;
     }
 
     private void Post()

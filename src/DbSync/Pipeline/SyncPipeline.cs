@@ -108,7 +108,7 @@ internal sealed partial class SyncPipeline(
         {
             Volatile.Write(ref _stream, null);
             if (cancellationToken.IsCancellationRequested) await FinishAsync(stream, patience);
-            else await Task.WhenAll(shards.Where(s => !s.Stopped.IsCompleted).Select(s => s.DiscardAsync()));
+            else await DiscardAsync();
             gate?.Reset();
             hold.Reset();
             acknowledge.Attach(null);
@@ -122,6 +122,13 @@ internal sealed partial class SyncPipeline(
         await Task.WhenAll(shards.Select(s => s.StopAsync())).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // who failed is told below
         patience.Change(options.CloseMax, Timeout.InfiniteTimeSpan);
         await Task.Run(stream.Close);
+    }
+
+    /// <summary>The stream broke: the shards keep what they have whole, and forget the rest.</summary>
+    private async Task DiscardAsync()
+    {
+        if (gate is not null) await Task.WhenAny(gate.SettleAsync(), Task.Delay(options.CloseMax, time, CancellationToken.None));
+        await Task.WhenAll(shards.Where(s => !s.Stopped.IsCompleted).Select(s => s.DiscardAsync()));
     }
 
     private void Follow(IChangeStream stream, CancellationToken cancellationToken)
