@@ -31,7 +31,7 @@ internal static class ResyncCommand
         var request = new ResyncRequest(Guid.NewGuid().ToString("n"), tables, TimeProvider.System.GetUtcNow(), Over: diverged && tables is not null);
         var watch = new ResyncWatch(console, settings.Data, request, TimeProvider.System);
         request.Save(settings.Data);
-        if (free is null) await watch.UntilDoneAsync(context.Cancellation);
+        if (free is null) await watch.UntilDoneAsync(isHere: false, context.Cancellation);
         else await RunHereAsync(context, free, watch);
 
         var status = NodeFile.Load(settings.Data);
@@ -61,7 +61,7 @@ internal static class ResyncCommand
         await using var host = NodeHost.Open(context.Settings.Place, directory, new HostOptions(), loggers);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.Cancellation);
         var running = host.Keeper.RunAsync(stop.Token);
-        var watching = watch.UntilDoneAsync(stop.Token);
+        var watching = watch.UntilDoneAsync(isHere: true, stop.Token);
         try
         {
             if (await Task.WhenAny(running, watching) == running) await running;

@@ -7,7 +7,7 @@ namespace DbSync.Cli.Running;
 internal sealed class ResyncWatch(ToolConsole console, string directory, ResyncRequest request, TimeProvider time)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
-    private static readonly TimeSpan TakenWithin = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan TakenWithin = TimeSpan.FromSeconds(60);
     private readonly long _started = time.GetTimestamp();
     private string _said = "";
 
@@ -17,13 +17,15 @@ internal sealed class ResyncWatch(ToolConsole console, string directory, ResyncR
     public TimeSpan Elapsed => time.GetElapsedTime(_started);
 
     /// <exception cref="DbSyncException">DBS4051 when nobody takes the request, and what ended the node.</exception>
-    public async Task UntilDoneAsync(CancellationToken cancellationToken)
+    /// <param name="isHere">Whether the node runs in this process, which takes the request when it has started.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public async Task UntilDoneAsync(bool isHere, CancellationToken cancellationToken)
     {
         while (true)
         {
             var waiting = ResyncRequest.TryLoad(directory)?.Id == request.Id;
             if (!waiting && IsDone()) return;
-            if (DataDirectory.TryLock(directory) is { } free)
+            if (!isHere && DataDirectory.TryLock(directory) is { } free)
             {
                 free.Dispose();
                 var last = LiveStatus.TryLoad(directory);
@@ -31,7 +33,7 @@ internal sealed class ResyncWatch(ToolConsole console, string directory, ResyncR
                     last?.ErrorCode ?? ErrorCodes.ResyncNotTaken, $"The node has ended before the copy was done. {last?.Waiting}".TrimEnd(),
                     "'dbsync run' goes on with it.");
             }
-            if (waiting && Elapsed > TakenWithin && LiveStatus.TryLoad(directory) is not { Pipeline: PipelineState.Connecting })
+            if (!isHere && waiting && Elapsed > TakenWithin && LiveStatus.TryLoad(directory) is not { Pipeline: PipelineState.Connecting })
                 throw new DbSyncException(
                     ErrorCodes.ResyncNotTaken, "The process that holds the data directory does not take the request.", "It may be paused, or no 'dbsync run': the next one takes it.");
             await Task.Delay(Interval, time, cancellationToken);

@@ -152,6 +152,7 @@ public sealed class LostSlotTests(PostgresFixture postgres)
         await server.StopAsync(cancellationToken: Cancel);
         await ShellAsync($"echo \"restore_command = 'false'\" >> '{data}/postgresql.auto.conf' && cp -a '{data}/PG_VERSION' '{data}/recovery.signal'");
         await server.StartAgainAsync(Cancel); // recovers, finds nothing more, and begins a timeline of its own
+        await Eventually.Async(async _ => !await replica.ScalarAsync<bool>("SELECT pg_is_in_recovery()"), cancellationToken: Cancel);
         await replica.ExecuteAsync(PairReader.Change);
         await replica.CatchUpAsync(node);
         (NodeFile.Load(replica.Data).Timeline, NodeFile.Load(replica.Data).Shards[0].File).ShouldBe((2u, "main.1.db"));

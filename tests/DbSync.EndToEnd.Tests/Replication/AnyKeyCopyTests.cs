@@ -19,7 +19,7 @@ public sealed class AnyKeyCopyTests(PostgresFixture postgres)
         ("raw", "k bytea PRIMARY KEY", "decode(md5({0}::text), 'hex')"),
         ("real", "k float8 PRIMARY KEY", "({0} / 3.0)"),
         ("host", "k inet PRIMARY KEY", "('10.0.0.0'::inet + {0})"),
-        ("mood", "k mood, n int, PRIMARY KEY (k, n)", "(enum_range(NULL::mood))[1 + {0} % 3], {0}"),
+        ("moods", "k mood, n int, PRIMARY KEY (k, n)", "(enum_range(NULL::mood))[1 + {0} % 3], {0}"),
         ("tagged", "k uuid, n text COLLATE \"en-x-icu\", PRIMARY KEY (k, n)", "md5({0}::text)::uuid, 'n' || {0}"),
     ];
 
