@@ -70,7 +70,7 @@ internal sealed partial class LeaseOpener(LockLibrary library, LockKeys keys, IE
             var sent = time.GetTimestamp();
             var reply = await library.Call("open", key, state.Epoch.ToString(), name, (long)options.LeaseDuration.TotalMilliseconds);
             if (reply.Status == 'O' && state.Epoch != state.Distrusted)
-                return new Lease(name, resource, key, state.Epoch, sent, options, time);
+                return new Lease(name, resource, key, state.Epoch, sent, library, options, time);
             if (reply.Status == 'E' && reply.Number(1) != state.Distrusted)
             {
                 state.Epoch = reply.Number(1); // the function has checked that this epoch was installed on this very server
