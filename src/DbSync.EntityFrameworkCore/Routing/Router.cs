@@ -42,6 +42,12 @@ internal static class Router
         QueryShape<TResult> shape, DbSyncScope scope, ReadConsistency consistency, CancellationToken cancellationToken)
     {
         if (shape.Plan.Primary is { } primary) return new(primary.Reason, primary.Detail);
+        if (scope.Locks is { Any: true })
+        {
+            if (!shape.Plan.MustRoute) return new(RouteReason.Locked, "a lock is attached to the context");
+            consistency = ReadConsistency.Strong; // a staler read under a lock is a lost update
+        }
+
         if (HoldsTransaction(scope)) return new(RouteReason.Transaction, "a transaction is open");
         if (scope.HasConnectionInterceptors) return new(RouteReason.Interceptors, "the context has connection interceptors");
         var replica = shape.ForReplica(scope);
@@ -86,7 +92,7 @@ internal static class Router
     private static void Refuse<TResult>(QueryShape<TResult> shape, DbSyncScope scope, RouteReason reason, string detail)
     {
         var belongsThere = reason is RouteReason.SwitchedOff or RouteReason.UsePrimary or RouteReason.Tracking or RouteReason.Statement
-            or RouteReason.Transaction or RouteReason.ConnectionOpen;
+            or RouteReason.Transaction or RouteReason.ConnectionOpen or RouteReason.Locked;
         scope.Log.Refused(reason);
         if (!belongsThere && shape.IsNews()) scope.Log.FellBack(scope.Context, reason, detail);
         var insists = shape.Plan.MustRoute && reason is not RouteReason.SwitchedOff;

@@ -72,6 +72,9 @@ internal static class ErrorCodes
     public const string LockEpochsUsedUp = "DBS6010";
     public const string LockEntryGone = "DBS6011";
     public const string FenceNotRegistered = "DBS6012";
+    public const string LockKeyUnusable = "DBS6013";
+    public const string LockAttachedTooLate = "DBS6014";
+    public const string LockUnguarded = "DBS6015";
 
     public const string NotRouted = "DBS7001";
     public const string NotFreshEnough = "DBS7002";
