@@ -68,9 +68,9 @@ public sealed class RedisAclTests
             {
                 error.Message.ShouldContain(rules[i][1..].Split('|')[0], Case.Insensitive);
             }
-            catch (RedisConnectionException)
+            catch (Exception failure) when (failure is RedisConnectionException or DbSyncException { Code: "DBS6005" } && unnoticed.Contains(rules[i]))
             {
-                // The driver itself couldn't do without it, and said so.
+                // The driver itself couldn't do without it, and got no connection.
             }
         }
 

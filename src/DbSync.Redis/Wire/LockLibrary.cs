@@ -38,7 +38,7 @@ internal sealed class LockLibrary(IConnectionMultiplexer redis, string? code = n
         catch (RedisServerException failure) when (RedisFailures.CodeOf(failure) == "ERR")
         {
             // ERR is all that Redis says of an unknown function. Whether that is it is found out by loading, which fails when it is there.
-            if (!await TryLoad()) throw RedisFailures.Describe(failure);
+            if (!await TryLoad()) throw IsCluster ? RedisFailures.Moving(failure) : RedisFailures.Describe(failure);
         }
         catch (Exception failure) when (failure is RedisException or TimeoutException)
         {
@@ -48,6 +48,10 @@ internal sealed class LockLibrary(IConnectionMultiplexer redis, string? code = n
         try
         {
             return new LockReply(await Database.ExecuteAsync("FCALL", all, CommandFlags.DemandMaster));
+        }
+        catch (RedisServerException failure) when (IsCluster && RedisFailures.CodeOf(failure) == "ERR")
+        {
+            throw RedisFailures.Moving(failure);
         }
         catch (Exception failure) when (failure is RedisException or TimeoutException)
         {
@@ -67,6 +71,8 @@ internal sealed class LockLibrary(IConnectionMultiplexer redis, string? code = n
     }
 
     public void Dispose() => _loading.Dispose();
+
+    private bool IsCluster => redis.GetServers().Any(server => server.ServerType == ServerType.Cluster);
 
     private async Task CheckRevision()
     {

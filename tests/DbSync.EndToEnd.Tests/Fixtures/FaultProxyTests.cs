@@ -47,9 +47,8 @@ public sealed class FaultProxyTests : IAsyncDisposable
         using var client = await Connect();
         _proxy.Cut();
         await Gone(client);
-        using var refused = new TcpClient();
-        await refused.ConnectAsync("127.0.0.1", _proxy.Port, Ct);
-        await Gone(refused.Client);
+        using var refused = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        await Gone(refused, connect: true);
         _proxy.Mend();
         using var again = await Connect();
         await again.SendAsync(new byte[] { 1 }, Ct);
@@ -90,10 +89,11 @@ public sealed class FaultProxyTests : IAsyncDisposable
         return received;
     }
 
-    private static async Task Gone(Socket socket)
+    private async Task Gone(Socket socket, bool connect = false)
     {
         try
         {
+            if (connect) await socket.ConnectAsync("127.0.0.1", _proxy.Port, Ct);
             while (await socket.ReceiveAsync(new byte[1_024], Ct) > 0)
             {
             }

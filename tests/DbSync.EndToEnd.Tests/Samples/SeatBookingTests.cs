@@ -11,7 +11,7 @@ public sealed class SeatBookingTests
     [Fact]
     public async Task Seats_are_never_booked_twice_though_offices_are_killed()
     {
-        var run = await Run("--seconds", "5");
+        var run = await Run("--seconds", "4");
         run.ExitCode.ShouldBe(0, run.StandardOutput + run.StandardError);
         run.StandardOutput.ShouldContain(" 0 double bookings");
     }
@@ -19,7 +19,7 @@ public sealed class SeatBookingTests
     [Fact]
     public async Task Without_locks_the_same_program_books_seats_twice()
     {
-        var run = await Run("--seconds", "5", "--without-locks");
+        var run = await Run("--seconds", "3", "--without-locks");
         run.ExitCode.ShouldBe(1, run.StandardOutput + run.StandardError);
     }
 
