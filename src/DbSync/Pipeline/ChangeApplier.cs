@@ -4,9 +4,8 @@ namespace DbSync;
 /// Applies changes to one shard, each exactly once: tables that are live take every change and a change that misses its row is a broken
 /// invariant; tables whose copy is under way first judge what the copied rows already hold.
 /// </summary>
-internal sealed class ChangeApplier
+internal sealed partial class ChangeApplier
 {
-    private const int KeysAskedMax = 4096;
     private readonly IShardStore _store;
     private readonly Dictionary<TableId, TableRecord> _live = [];
     private readonly Dictionary<TableId, TableCopy> _copies = [];
@@ -24,15 +23,6 @@ internal sealed class ChangeApplier
 
     /// <summary>Called when a change needs the rows of a chunk that is being read; returns when something about the chunk has changed.</summary>
     public required Action WaitForChunk { get; init; }
-
-    /// <summary>Ends a wait in <see cref="WaitForChunk"/>; from any thread.</summary>
-    public Action Wake { get; init; } = () => { };
-
-    /// <summary>What is asked of the primary in the middle of a change.</summary>
-    public CopyQuestions? Questions { get; set; }
-
-    /// <summary>Called when a change needs a row that another shard has; returns when that one has told, or never will.</summary>
-    public required Action<RowMove> WaitForMove { get; init; }
 
     public IReadOnlyCollection<TableCopy> Copies => _copies.Values;
 
@@ -175,76 +165,6 @@ internal sealed class ChangeApplier
         }
     }
 
-    /// <summary>The part was applied here before, in another life of the process: tells again what other shards may not know yet.</summary>
-    public void Tell(TransactionPart part)
-    {
-        if (part.Moves.Count == 0) return;
-        var reader = new ChangeReader(part);
-        var moves = 0;
-        while (reader.Read())
-        {
-            if (reader.Kind < ChangeKind.MoveOut) continue;
-            var move = part.Moves[moves++];
-            if (reader.Kind != ChangeKind.MoveOut) continue;
-            if (_store.LoadMoved(part.CommitLsn, reader.Table, reader.Cells) is { } row) move.Give(row);
-            else move.GiveNothing();
-        }
-    }
-
-    /// <summary>Forgets rows that moved on and that every shard has on disk.</summary>
-    public void ForgetTold(Lsn durable)
-    {
-        if (!_hasTold) return;
-        _hasTold = _store.ForgetMoved(durable);
-    }
-
-    private bool _hasTold = true; // until it has been looked
-
-    /// <summary>One half of a row's way from shard to shard, in the table and in the copy beside it.</summary>
-    private void Move(ref ChangeReader reader, TransactionPart part, RowMove move)
-    {
-        if (reader.Kind == ChangeKind.MoveOut) MoveOut(ref reader, part, move);
-        else MoveIn(ref reader, reader.Table, _how.IsLive, part.Xid, move);
-        if (_how.Shadow is not { } shadow) return;
-        if (reader.Kind == ChangeKind.MoveIn) MoveIn(ref reader, shadow, isLive: false, part.Xid, move);
-        else if (Judge(shadow, reader.Cells, part.Xid) && StillLike(shadow, part.Xid)) _store.Delete(shadow, reader.Cells);
-    }
-
-    /// <summary>The row leaves: judged like a delete.</summary>
-    private void MoveOut(ref ChangeReader reader, TransactionPart part, RowMove move)
-    {
-        var table = reader.Table;
-        var cells = reader.Cells;
-        if (!_how.IsLive && !(Judge(table, cells, part.Xid) && StillLike(table, part.Xid)))
-        {
-            move.GiveNothing();
-            return;
-        }
-        _scratch.Clear();
-        if (!_store.TryRead(table, cells, _scratch)) throw Missed(table, reader.Kind, 0);
-        _store.SaveMoved(part.CommitLsn, table, cells, _scratch.Written);
-        _hasTold = true;
-        move.Give(_scratch.Written);
-        _store.Delete(table, cells);
-    }
-
-    /// <summary>The row comes: judged like an insert, with the values that only the other shard could tell.</summary>
-    private void MoveIn(ref ChangeReader reader, TableSchema table, bool isLive, uint xid, RowMove move)
-    {
-        var cells = reader.Cells;
-        if (!isLive && !(Judge(table, KeyOfRow(table, cells), xid) && StillLike(table, xid))) return;
-        WaitForMove(move);
-        if (move.Row is not { } old)
-        {
-            StartOver(table, xid); // nobody here can tell the value any more: the table is read again rather than guessed
-            return;
-        }
-        _scratch.Clear();
-        RowCells.Fill(cells, old, _scratch);
-        var row = _scratch.Written;
-        _store.Insert(table, ref row);
-    }
-
     private void ApplyLive(ref ChangeReader reader, TableSchema table)
     {
         var cells = reader.Cells;
@@ -310,74 +230,6 @@ internal sealed class ChangeApplier
         else if (leaves) _store.Delete(table, identity);
         else if (!RowCells.HasUnchanged(row)) _store.Insert(table, ref row);
         else ReadRow(table, KeyOfRow(table, row).ToArray(), xid);
-    }
-
-    /// <summary>
-    /// An unchanged value of a row that enters a chunk is only on the primary: the row is read from there as it is now, a chunk of one. What
-    /// its snapshot sees of the changes to come is in it already.
-    /// </summary>
-    private void ReadRow(TableSchema table, byte[] key, uint xid)
-    {
-        var now = Questions is { } questions ? Answer(token => questions.ReadAsync(table, key, Widen(_copies[table.Id], xid), token)) : null;
-        if (!_copies.TryGetValue(table.Id, out var copy)) return;
-        if (now is null)
-        {
-            StartOver(table, xid);
-            return;
-        }
-        ReadOnlySpan<byte> cells = now.Cells;
-        if (now.Cells is not null) _store.Insert(table, ref cells);
-        copy.SetRow(key, now.Snapshot);
-        _store.SaveRow(table.Id, key, now.Snapshot);
-        if (copy.Record.State != TableState.CatchingUp) return;
-        copy.Record = copy.Record with { ReadableFrom = Lsn.Max(copy.Record.ReadableFrom, now.InsertedUpTo) };
-        _store.SaveTable(copy.Record);
-    }
-
-    /// <summary>Asks in which chunks the keys are that this part changes; false when the table has been started over instead.</summary>
-    private bool Ask(TableCopy copy, TableSchema table, ReadOnlySpan<byte> key, uint xid)
-    {
-        var keys = new HashSet<byte[]>(KeyComparer.Instance) { key.ToArray() };
-        var reader = new ChangeReader(_part!);
-        while (reader.Read() && keys.Count < KeysAskedMax)
-        {
-            if (reader.Table.Id.Oid != table.Id.Oid || reader.Kind == ChangeKind.Truncate) continue;
-            if (reader.Kind == ChangeKind.Replace)
-            {
-                reader.Split(out var identity, out var row);
-                if (!copy.IsPlaced(identity)) keys.Add(identity.ToArray());
-                Collect(KeyOfRow(reader.Table, row));
-            }
-            else Collect(reader.Kind == ChangeKind.Delete ? reader.Cells : KeyOfRow(reader.Table, reader.Cells));
-        }
-        List<byte[]> asked = [.. keys];
-        List<ChunkBound> bounds = [.. copy.Chunks.Skip(1).Select(c => c.Lower!)];
-        var places = Questions is { } questions ? Answer(token => questions.FindAsync(table, bounds, asked, token)) : null;
-        if (places is null) StartOver(table, xid);
-        else copy.Place(asked, places);
-        return places is not null;
-
-        void Collect(ReadOnlySpan<byte> found)
-        {
-            if (!copy.IsPlaced(found)) keys.Add(found.ToArray());
-        }
-    }
-
-    /// <summary>Waits for an answer, while commands go on.</summary>
-    private T Answer<T>(Func<CancellationToken, Task<T>> question)
-    {
-        using var abandon = new CancellationTokenSource();
-        var answer = question(abandon.Token);
-        try
-        {
-            _ = answer.ContinueWith(_ => Wake(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-            while (!answer.IsCompleted) WaitForChunk();
-            return answer.GetAwaiter().GetResult();
-        }
-        finally
-        {
-            abandon.Cancel();
-        }
     }
 
     private void TruncateCopying(TableSchema table, uint xid)
