@@ -79,6 +79,13 @@ internal sealed class KeyBindings
         }
     }
 
+    /// <summary>Of <c>column IN (SELECT other ...)</c> only the rows count whose value is the column's.</summary>
+    private void Read(InExpression among)
+    {
+        if (among is not { Item: ColumnExpression item, Subquery: { Projection: [{ Expression: ColumnExpression found }] } inner }) return;
+        if (inner.Tables.Any(t => TableAliases.Unwrap(t).Alias == found.TableAlias)) _equal.Add(((item.TableAlias, item.Name), (found.TableAlias, found.Name)));
+    }
+
     private void Equal(SqlExpression pinned, SqlExpression to, HashSet<string> own)
     {
         if (pinned is not ColumnExpression column || !own.Contains(column.TableAlias)) return;
@@ -101,6 +108,9 @@ internal sealed class KeyBindings
                     break;
                 case SelectExpression select:
                     bindings.Read(select);
+                    break;
+                case InExpression among:
+                    bindings.Read(among);
                     break;
             }
             return base.VisitExtension(node);

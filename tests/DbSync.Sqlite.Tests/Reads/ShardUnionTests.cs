@@ -18,7 +18,6 @@ public sealed class ShardUnionTests : IDisposable
     [InlineData(10, 3)]
     [InlineData(11, 2)]
     [InlineData(64, 1)]
-    [InlineData(64, 3)]
     public void Queries_over_all_shards_answer_as_over_one(int shards, int copies)
     {
         Fill(shards, copies);
