@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json;
 using DbSync.Hosting;
 using DbSync.Postgres;
@@ -38,7 +39,7 @@ internal sealed class ToolSettings
 
     /// <summary>Where the node is that a command runs.</summary>
     /// <exception cref="DbSyncException">DBS1001 when no primary is named.</exception>
-    public NodePlace Place => new(Primary, Data, TryReplica, Node);
+    public NodePlace Place => new(Primary, Data, TryReplica, Node, SpillBytesMax);
 
     public string? Redis => Find(GlobalOptions.Redis, "DBSYNC_REDIS", "redis");
 
@@ -51,6 +52,15 @@ internal sealed class ToolSettings
     /// <summary>The data directory's identity, checked against what was asked for.</summary>
     /// <exception cref="DbSyncException">DBS1002 not set up, DBS1004 another replica's or node's directory.</exception>
     public NodeFile LoadIdentity() => NodeFile.Load(Data, TryReplica, Node);
+
+    /// <summary>How much of transactions in progress the data directory may hold, in bytes; null for the default.</summary>
+    /// <exception cref="DbSyncException">DBS1001 when it is no number of bytes.</exception>
+    public long? SpillBytesMax => Find(RunOptions.SpillBytesMax, "DBSYNC_SPILL_BYTES_MAX", "spillBytesMax") switch
+    {
+        null => null,
+        var text when long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var bytes) => bytes,
+        _ => throw new DbSyncException(ErrorCodes.InvalidOption, "spillBytesMax is no number of bytes.", "Give a whole number, for example 68719476736 for 64 GiB."),
+    };
 
     private string? Find(Option<string?> flag, string variable, string key)
     {
@@ -70,7 +80,7 @@ internal sealed class ToolSettings
         {
             throw new DbSyncException(
                 ErrorCodes.InvalidOption, $"{FileName} in the working directory can't be read.",
-                "It is one JSON object of texts: primary, data, redis, replica, node.");
+                "It is one JSON object of texts: primary, data, redis, replica, node, spillBytesMax.");
         }
     }
 }

@@ -32,13 +32,15 @@ internal sealed class NodeHost : IAsyncDisposable
         try
         {
             var identity = NodeFile.Load(place.DataDirectory, place.Replica, place.Node);
+            var defaults = new PrimaryOptions { ConnectionString = place.Primary };
             var source = new PostgresSource(
-                new PrimaryOptions
+                defaults with
                 {
-                    ConnectionString = place.Primary,
                     Publication = identity.Publication,
                     Slot = identity.Slot,
                     StartPosition = identity.StartPosition,
+                    SpillDirectory = Path.Combine(place.DataDirectory, "spill"),
+                    SpillBytesMax = place.SpillBytesMax ?? defaults.SpillBytesMax,
                 },
                 TimeProvider.System) { SystemIdentifier = identity.SystemIdentifier };
             var store = new ReplicaStore(place.DataDirectory, identity);
