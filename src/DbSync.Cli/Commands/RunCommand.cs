@@ -67,7 +67,6 @@ internal static class RunCommand
 
     private static HostOptions OptionsOf(CommandContext context) => new()
     {
-        SpillBytesMax = context.Settings.SpillBytesMax,
         Node = new NodeOptions
         {
             RetainedBytesMax = context.Arguments.GetValue(MaxRetained) is { } size ? Units.ParseBytes(size) : null,

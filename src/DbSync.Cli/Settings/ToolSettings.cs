@@ -39,7 +39,7 @@ internal sealed class ToolSettings
 
     /// <summary>Where the node is that a command runs.</summary>
     /// <exception cref="DbSyncException">DBS1001 when no primary is named.</exception>
-    public NodePlace Place => new(Primary, Data, TryReplica, Node);
+    public NodePlace Place => new(Primary, Data, TryReplica, Node, SpillBytesMax);
 
     public string? Redis => Find(GlobalOptions.Redis, "DBSYNC_REDIS", "redis");
 

@@ -24,7 +24,7 @@ internal sealed partial class EngineService(IOptions<DbSyncOptions> options, Tim
     {
         var settings = options.Value;
         if (!settings.RunEngine) return;
-        var place = new NodePlace(settings.Primary!, Path.GetFullPath(settings.DataDirectory!), settings.Replica, settings.Node);
+        var place = new NodePlace(settings.Primary!, Path.GetFullPath(settings.DataDirectory!), settings.Replica, settings.Node, settings.SpillBytesMax);
         var delay = settings.RetryDelay;
         while (!stoppingToken.IsCancellationRequested)
         {

@@ -60,7 +60,7 @@ internal sealed class NodeHost : INodeFactory, IAsyncDisposable
                 Slot = node.Slot,
                 StartPosition = node.StartPosition,
                 SpillDirectory = Path.Combine(_place.DataDirectory, "spill"),
-                SpillBytesMax = _options.SpillBytesMax ?? defaults.SpillBytesMax,
+                SpillBytesMax = _place.SpillBytesMax ?? defaults.SpillBytesMax,
             },
             TimeProvider.System) { SystemIdentifier = node.SystemIdentifier, Timeline = new TimelineGuard(node.Timeline, timelineFollowed) };
         var control = new ControlPlane(source.Primary, node.Slot, TimeProvider.System);

@@ -26,6 +26,7 @@ internal sealed class DbSyncOptionsValidator : IValidateOptions<DbSyncOptions>
         if (options.Node is { } node && !ReplicaNames.IsValid(node)) yield return Of(nameof(options.Node), $"takes {ReplicaNames.Rule}");
         if (options.Tables.Count > 0 && !options.AllowSetup) yield return Of(nameof(options.Tables), "has an effect with AllowSetup only; without it, name tables to 'dbsync init --tables'");
         if (options.Tables.Any(string.IsNullOrWhiteSpace)) yield return Of(nameof(options.Tables), "holds an empty name");
+        if (options.SpillBytesMax <= 0) yield return Of(nameof(options.SpillBytesMax), Positive);
         if (options.RetryDelay <= TimeSpan.Zero) yield return Of(nameof(options.RetryDelay), Positive);
         if (options.RetryDelayMax < options.RetryDelay) yield return Of(nameof(options.RetryDelayMax), "must not be less than RetryDelay");
         if (options.TakeOverInterval <= TimeSpan.Zero) yield return Of(nameof(options.TakeOverInterval), Positive);

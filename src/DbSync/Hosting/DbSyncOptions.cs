@@ -36,6 +36,9 @@ public sealed class DbSyncOptions
     /// <summary>The tables that a setup publishes, as <c>schema.table</c>; empty for all that can be published.</summary>
     public IList<string> Tables { get; } = [];
 
+    /// <summary>How much of transactions in progress the data directory may hold, in bytes; null for the default of <c>dbsync run</c>.</summary>
+    public long? SpillBytesMax { get; set; }
+
     /// <summary>How long a failed engine waits before it tries again; doubled each time. Default: 1 s.</summary>
     public TimeSpan RetryDelay { get; set; } = TimeSpan.FromSeconds(1);
 

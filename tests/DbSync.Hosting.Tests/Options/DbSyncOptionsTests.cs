@@ -34,6 +34,7 @@ public sealed class DbSyncOptionsTests
     [InlineData("RetryDelayMax", "00:00:00.5")]
     [InlineData("TakeOverInterval", "-00:00:01")]
     [InlineData("LagMax", "00:00:00")]
+    [InlineData("SpillBytesMax", "0")]
     [InlineData("StallAfter", "00:00:01")]
     public void A_wrong_value_is_refused_by_its_key_without_showing_it(string key, string value)
     {
