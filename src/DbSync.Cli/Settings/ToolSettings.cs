@@ -49,10 +49,6 @@ internal sealed class ToolSettings
 
     public string? Node => Find(GlobalOptions.Node, "DBSYNC_NODE", "node");
 
-    /// <summary>The data directory's identity, checked against what was asked for.</summary>
-    /// <exception cref="DbSyncException">DBS1002 not set up, DBS1004 another replica's or node's directory.</exception>
-    public NodeFile LoadIdentity() => NodeFile.Load(Data, TryReplica, Node);
-
     /// <summary>How much of transactions in progress the data directory may hold, in bytes; null for the default.</summary>
     /// <exception cref="DbSyncException">DBS1001 when it is no number of bytes.</exception>
     public long? SpillBytesMax => Find(RunOptions.SpillBytesMax, "DBSYNC_SPILL_BYTES_MAX", "spillBytesMax") switch
@@ -61,6 +57,10 @@ internal sealed class ToolSettings
         var text when long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var bytes) => bytes,
         _ => throw new DbSyncException(ErrorCodes.InvalidOption, "spillBytesMax is no number of bytes.", "Give a whole number, for example 68719476736 for 64 GiB."),
     };
+
+    /// <summary>The data directory's identity, checked against what was asked for.</summary>
+    /// <exception cref="DbSyncException">DBS1002 not set up, DBS1004 another replica's or node's directory.</exception>
+    public NodeFile LoadIdentity() => NodeFile.Load(Data, TryReplica, Node);
 
     private string? Find(Option<string?> flag, string variable, string key)
     {

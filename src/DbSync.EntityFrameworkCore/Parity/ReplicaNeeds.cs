@@ -23,6 +23,9 @@ internal sealed class ReplicaNeeds
     /// <summary>The query may fail at any row, where PostgreSQL would, or where only PostgreSQL knows.</summary>
     public bool MayFail { get; set; }
 
+    /// <summary>What the query pins its tables' columns to.</summary>
+    public KeyBindings? Bindings { get; set; }
+
     public void AddTable(string table, bool hasSchema) => _tables.Add((table, hasSchema));
 
     public void AddColumn(string table, string column, string pgType, bool ordered = false, bool fixedScale = false)

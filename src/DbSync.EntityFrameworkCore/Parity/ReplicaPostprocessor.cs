@@ -25,6 +25,7 @@ internal sealed class ReplicaPostprocessorFactory(
             var aliases = new TableAliases();
             aliases.Visit(processed);
             new SqlGuard(compilation.Needs, aliases).Check(processed);
+            compilation.Needs.Bindings = KeyBindings.Of(processed);
             if (compilation.Tracks) new TrackingGuard(compilation.Needs, compilation.Main).Visit(processed);
             return processed;
         }

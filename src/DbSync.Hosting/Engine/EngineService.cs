@@ -70,9 +70,9 @@ internal sealed partial class EngineService(IOptions<DbSyncOptions> options, Tim
             directory.Dispose();
             throw;
         }
-        await using var host = NodeHost.Open(place, directory, loggers); // owns the directory from here on
-        LogRunning(host.Identity.Node, host.Identity.Replica);
-        await host.Node.RunAsync(stoppingToken);
+        await using var host = NodeHost.Open(place, directory, new HostOptions(), loggers); // owns the directory from here on
+        LogRunning(host.Keeper.Identity.Node, host.Keeper.Identity.Replica);
+        await host.Keeper.RunAsync(stoppingToken);
     }
 
     /// <summary>The directory, once no other process has it: until then this one only reads.</summary>

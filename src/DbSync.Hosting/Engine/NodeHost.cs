@@ -5,49 +5,40 @@ using Microsoft.Extensions.Logging;
 namespace DbSync.Hosting;
 
 /// <summary>A node in this process: the data directory's identity, the primary, the shards, and the engine over them.</summary>
-internal sealed class NodeHost : IAsyncDisposable
+internal sealed class NodeHost : INodeFactory, IAsyncDisposable
 {
+    private readonly NodePlace _place;
     private readonly DataDirectory _directory;
-    private readonly PostgresSource _source;
+    private readonly HostOptions _options;
+    private readonly ILoggerFactory _loggers;
+    private readonly ReseedJournal _journal;
 
-    private NodeHost(DataDirectory directory, NodeFile identity, PostgresSource source, SyncNode node)
+    private NodeHost(NodePlace place, DataDirectory directory, NodeFile identity, HostOptions options, ILoggerFactory loggers)
     {
-        (_directory, _source) = (directory, source);
-        (Identity, Node) = (identity, node);
+        (_place, _directory, _options, _loggers) = (place, directory, options, loggers);
+        Primary = new Primary(place.Primary);
+        Slot = new SlotKeeper(Primary, identity.Node, identity.Slot);
+        _journal = new ReseedJournal(directory.Path, identity, TimeProvider.System);
+        Keeper = new NodeKeeper(_journal, this, options.Reseed, TimeProvider.System, loggers.CreateLogger<NodeKeeper>());
     }
 
-    public NodeFile Identity { get; }
+    public NodeKeeper Keeper { get; }
 
-    public SyncNode Node { get; }
+    public Primary Primary { get; }
 
-    public Primary Primary => _source.Primary;
+    public ISlotKeeper Slot { get; }
 
-    /// <summary>Takes the data directory and opens its shards.</summary>
+    /// <summary>Takes the data directory.</summary>
     /// <param name="place">Where everything is.</param>
     /// <param name="directory">The directory, locked; the host owns it from here on.</param>
+    /// <param name="options">The limits.</param>
     /// <param name="loggers">Where the engine logs.</param>
-    /// <exception cref="DbSyncException">DBS1002 not set up, DBS1004 another replica's or node's directory, and what opening the shards throws.</exception>
-    public static NodeHost Open(NodePlace place, DataDirectory directory, ILoggerFactory loggers)
+    /// <exception cref="DbSyncException">DBS1002 not set up, DBS1004 another replica's or node's directory.</exception>
+    public static NodeHost Open(NodePlace place, DataDirectory directory, HostOptions options, ILoggerFactory loggers)
     {
         try
         {
-            var identity = NodeFile.Load(place.DataDirectory, place.Replica, place.Node);
-            var defaults = new PrimaryOptions { ConnectionString = place.Primary };
-            var source = new PostgresSource(
-                defaults with
-                {
-                    Publication = identity.Publication,
-                    Slot = identity.Slot,
-                    StartPosition = identity.StartPosition,
-                    SpillDirectory = Path.Combine(place.DataDirectory, "spill"),
-                    SpillBytesMax = place.SpillBytesMax ?? defaults.SpillBytesMax,
-                },
-                TimeProvider.System) { SystemIdentifier = identity.SystemIdentifier };
-            var store = new ReplicaStore(place.DataDirectory, identity);
-            var control = new ControlPlane(source.Primary, identity.Slot, TimeProvider.System);
-            return new NodeHost(
-                directory, identity, source,
-                new SyncNode(directory, identity, source, source, store, control, new NodeOptions(), TimeProvider.System, loggers));
+            return new NodeHost(place, directory, NodeFile.Load(place.DataDirectory, place.Replica, place.Node), options, loggers);
         }
         catch
         {
@@ -56,9 +47,31 @@ internal sealed class NodeHost : IAsyncDisposable
         }
     }
 
+    /// <summary>A node over the files that readers use, without its keeper.</summary>
+    public SyncNode CreateNode() => Create(_journal.Identity, _journal.FollowTimeline);
+
+    public SyncNode Create(NodeFile node, Action<uint> timelineFollowed)
+    {
+        var defaults = new PrimaryOptions { ConnectionString = _place.Primary };
+        var source = new PostgresSource(
+            defaults with
+            {
+                Publication = node.Publication,
+                Slot = node.Slot,
+                StartPosition = node.StartPosition,
+                SpillDirectory = Path.Combine(_place.DataDirectory, "spill"),
+                SpillBytesMax = _place.SpillBytesMax ?? defaults.SpillBytesMax,
+            },
+            TimeProvider.System) { SystemIdentifier = node.SystemIdentifier, Timeline = new TimelineGuard(node.Timeline, timelineFollowed) };
+        var control = new ControlPlane(source.Primary, node.Slot, TimeProvider.System);
+        return new SyncNode(_directory, node, source, source, new ReplicaStore(_place.DataDirectory, node), control, _options.Node, TimeProvider.System, _loggers);
+    }
+
+    public bool TryDelete(string file) => OldFile.TryDelete(Path.Combine(_directory.Path, file));
+
     public async ValueTask DisposeAsync()
     {
-        await Node.DisposeAsync();
+        await Primary.DisposeAsync();
         _directory.Dispose();
     }
 }

@@ -35,6 +35,15 @@ internal sealed class ControlPlane(Primary primary, string slot, TimeProvider ti
         },
         cancellationToken);
 
+    public Task<ShardLayout?> ReadLayoutAsync(string replica, CancellationToken cancellationToken) => primary.UseAsync(
+        async connection =>
+        {
+            var layout = await ShardMapTable.ReadNewestAsync(connection, replica, cancellationToken);
+            if (layout is not null) await HashCheck.RunAsync(connection, cancellationToken);
+            return layout;
+        },
+        cancellationToken);
+
     public async Task<SlotHealth?> ReadSlotAsync(CancellationToken cancellationToken) =>
         await _slot.ReadAsync(cancellationToken) is { } state
             ? new SlotHealth(state.Name, state.Active, state.WalStatus, state.RetainedBytes, state.BudgetBytes, state.Current)

@@ -33,6 +33,12 @@ internal sealed record NodeFile(
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     };
 
+    /// <summary>The primary's timeline that the shards' positions belong to; null until a stream has told.</summary>
+    public uint? Timeline { get; init; }
+
+    /// <summary>Since when the files are no longer kept up to date, because the replica is copied again into others; null when they are.</summary>
+    public DateTimeOffset? StaleSince { get; init; }
+
     /// <summary>A shard and the file that holds it now.</summary>
     internal sealed record Shard(string Id, string File);
 
@@ -85,6 +91,10 @@ internal sealed record NodeFile(
 
     /// <summary>The name of a shard's file in its <paramref name="generation"/>-th life.</summary>
     public static string FileNameOf(string shard, int generation) => $"{shard}.{generation}.db";
+
+    /// <summary>Which life of its shard a file is; 0 when its name doesn't say.</summary>
+    public static int GenerationOf(string file) =>
+        file.Split('.') is [.., var number, "db"] && int.TryParse(number, out var generation) ? generation : 0;
 
     private static bool IsSafe(string? file) =>
         !string.IsNullOrEmpty(file) && file.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_') && file[0] != '.';

@@ -1,5 +1,6 @@
 using DbSync.EntityFrameworkCore.Consistency;
 using DbSync.EntityFrameworkCore.Tests.Shop;
+using DbSync.Sqlite;
 using DbSync.Testing;
 using Microsoft.EntityFrameworkCore;
 
@@ -32,6 +33,30 @@ public sealed class ConsistencyTests(ShopFixture shop)
         node.Run();
         await using var patient = CounterContext.On(node, o => o.WaitUpTo(Long));
         (await ReadAsync(patient, ReadConsistency.Strong)).ShouldBe((7, RouteReason.Replica));
+    }
+
+    /// <summary>While everything is copied again the old file stands still: what it can't have is not waited for; then readers move over.</summary>
+    [Fact]
+    public async Task A_stale_replica_keeps_nobody_waiting_and_readers_move_to_the_file_that_takes_its_place()
+    {
+        await using var node = await NodeAsync();
+        await using var db = CounterContext.On(node, o => o.WaitUpTo(Long));
+        (await ReadAsync(db, ReadConsistency.Session)).ShouldBe((0, RouteReason.Replica));
+        await node.StopAsync();
+        var stale = NodeFile.Load(node.DataPath) with { StaleSince = DateTimeOffset.UnixEpoch };
+        stale.Save(node.DataPath);
+        await node.ExecuteAsync("UPDATE counters SET value = 7");
+
+        var started = TimeProvider.System.GetTimestamp();
+        await Eventually.Async(async _ => (await ReadAsync(db, ReadConsistency.Strong)).Route == RouteReason.NotFresh, cancellationToken: Cancel);
+        TimeProvider.System.GetElapsedTime(started).ShouldBeLessThan(Long / 2);
+        (await ReadAsync(db, ReadConsistency.Eventual)).ShouldBe((0, RouteReason.Replica));
+
+        var next = NodeFile.FileNameOf(stale.Shards[0].Id, 2);
+        File.Copy(Path.Combine(node.DataPath, stale.Shards[0].File), Path.Combine(node.DataPath, next));
+        using (var file = new SqliteDatabase(Path.Combine(node.DataPath, next), "shard")) file.Execute("UPDATE counters SET value = 8");
+        (stale with { StaleSince = null, Shards = [stale.Shards[0] with { File = next }] }).Save(node.DataPath);
+        await Eventually.Async(async _ => await ReadAsync(db, ReadConsistency.Eventual) == (8, RouteReason.Replica), cancellationToken: Cancel);
     }
 
     [Fact]

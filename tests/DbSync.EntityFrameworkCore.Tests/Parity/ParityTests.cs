@@ -43,4 +43,20 @@ public sealed class ParityTests(ShopFixture shop)
             routes.Distinct().ShouldBe(query.FailsThere ? [query.Expected, RouteReason.Failed] : [query.Expected]);
         }
     }
+
+    [Fact]
+    public async Task Over_three_shards_queries_give_the_same_answer_by_the_same_route()
+    {
+        var node = await shop.GetAsync(shards: 3);
+        foreach (var query in Cases.Values.Where((_, place) => place % 5 == 0)) // a sample: what differs is below the query
+        {
+            string expected;
+            await using (var plain = ShopFixture.Plain(node.ConnectionString)) expected = Answers.Of(() => query.Run(plain));
+            var routes = new List<RouteReason>();
+            await using var routed = ShopFixture.Routed(node, o => o.WaitUpTo(TimeSpan.FromSeconds(30)));
+            RouteLog.Observer.Value = (reason, _) => routes.Add(reason);
+            Answers.Of(() => query.Run(routed)).ShouldBe(expected, query.Name);
+            routes.Distinct().First().ShouldBe(query.Expected, query.Name);
+        }
+    }
 }
