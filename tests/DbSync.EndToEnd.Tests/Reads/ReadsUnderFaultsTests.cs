@@ -49,7 +49,7 @@ public sealed class ReadsUnderFaultsTests(PostgresFixture postgres)
         long seen = 0;
         for (var round = 1; round <= 60; round++)
         {
-            await using var db = TallyContext.On(replica.Primary, replica.Data, o => o.WaitUpTo(TimeSpan.FromMilliseconds(100)));
+            await using var db = TallyContext.On(replica.Primary, replica.Data, o => o.WaitUpTo(TimeSpan.FromMilliseconds(250)));
             db.UseSyncSession(session);
             if (round % 3 == 0) await db.Database.CreateExecutionStrategy().ExecuteAsync(() => WriteInTransactionAsync(db, id, round));
             else await db.Tallies.Where(t => t.Id == id).ExecuteUpdateAsync(s => s.SetProperty(t => t.Value, round), Cancel);
@@ -72,6 +72,7 @@ public sealed class ReadsUnderFaultsTests(PostgresFixture postgres)
 
     private static async Task TroubleAsync(CliReplica replica, StrongBox<TestProcess> node, string fault, StrongBox<int> rounds, CancellationToken until)
     {
+        await RoundsAsync(40);
         for (var time = 0; !until.IsCancellationRequested; time++)
         {
             switch (fault)
@@ -85,7 +86,7 @@ public sealed class ReadsUnderFaultsTests(PostgresFixture postgres)
                     node.Value!.Kill();
                     await node.Value.DisposeAsync();
                     await RoundsAsync(20);
-                    node.Value = replica.Start("run");
+                    node.Value = await replica.StartAsync();
                     break;
                 case "copied again":
                     await replica.ExecuteAsync(time % 2 == 0 ? "ALTER TABLE tallies ADD COLUMN more text DEFAULT 'x'" : "ALTER TABLE tallies DROP COLUMN more");
