@@ -54,8 +54,8 @@ internal sealed class ResyncWatch(ToolConsole console, string directory, ResyncR
                 copies.AddRange(view.Progress());
                 continue;
             }
-            var beside = view.Progress(shadows: true).Where(t => request.Tables.Contains(t.Name)).ToList();
-            var tables = view.Progress().Where(t => request.Tables.Contains(t.Name)).ToList();
+            var beside = view.Progress(shadows: true).Where(t => request.Tables.Contains(t.Name, StringComparer.Ordinal)).ToList();
+            var tables = view.Progress().Where(t => request.Tables.Contains(t.Name, StringComparer.Ordinal)).ToList();
             unread |= beside.Count > 0 || tables.Exists(t => t.State != TableState.Live);
             copies.AddRange(beside.Count > 0 ? beside : tables);
         }

@@ -127,7 +127,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
             await shard.InvokeAsync(
                 (applier, _) =>
                 {
-                    foreach (var table in applier.Tables.Where(t => tables.Contains(t.Schema.ReplicaName)).ToList()) applier.StartBeside(table.Schema);
+                    foreach (var table in applier.Tables.Where(t => tables.Contains(t.Schema.ReplicaName, StringComparer.Ordinal)).ToList()) applier.StartBeside(table.Schema);
                     return true;
                 },
                 writes: true).WaitAsync(cancellationToken);

@@ -90,7 +90,7 @@ internal sealed class ShardWorker : IDisposable
     {
         _store.Begin(durable: false);
         Applier.Align(published, Applier.Tables.ToDictionary(t => t.Schema.Id, t => t.Schema.Entry));
-        foreach (var table in Applier.Tables.Where(t => startOver.Contains(t.Schema.ReplicaName)).ToList()) Applier.Start(table.Schema);
+        foreach (var table in Applier.Tables.Where(t => startOver.Contains(t.Schema.ReplicaName, StringComparer.Ordinal)).ToList()) Applier.Start(table.Schema);
         _store.Commit(_store.Position);
     }
 
