@@ -64,13 +64,15 @@ internal sealed class NodeHost : INodeFactory, IAsyncDisposable
 
     public SyncNode Create(NodeFile node, Action<uint> timelineFollowed)
     {
+        var defaults = new PrimaryOptions { ConnectionString = _settings.Primary };
         var source = new PostgresSource(
-            new PrimaryOptions
+            defaults with
             {
-                ConnectionString = _settings.Primary,
                 Publication = node.Publication,
                 Slot = node.Slot,
                 StartPosition = node.StartPosition,
+                SpillDirectory = Path.Combine(_settings.Data, "spill"),
+                SpillBytesMax = _settings.SpillBytesMax ?? defaults.SpillBytesMax,
             },
             TimeProvider.System) { SystemIdentifier = node.SystemIdentifier, Timeline = new TimelineGuard(node.Timeline, timelineFollowed) };
         var control = new ControlPlane(source.Primary, node.Slot, TimeProvider.System);

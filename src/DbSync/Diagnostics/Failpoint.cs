@@ -34,6 +34,8 @@ internal static class Failpoint
     public const string AfterSlotMade = "after-slot-made";
     public const string BeforeSwap = "before-swap";
     public const string AfterSwap = "after-swap";
+    public const string AfterSpilledBlock = "after-spilled-block";
+    public const string BeforeReplay = "before-replay";
 
     /// <summary>Every failpoint with what has and has not happened when the process dies there.</summary>
     public static readonly IReadOnlyList<(string Name, string Meaning)> All =
@@ -61,6 +63,8 @@ internal static class Failpoint
         (AfterSlotMade, "the slot of a copy beside the old files is made, where it begins is not recorded"),
         (BeforeSwap, "a copy beside the old files is complete, the old ones are still named"),
         (AfterSwap, "the files of a copy are named, that it is done is not recorded"),
+        (AfterSpilledBlock, "a block of a transaction that has not ended is in a spill file"),
+        (BeforeReplay, "the commit of a transaction has come whose changes are in a spill file, none is applied"),
     ];
 
     private static readonly string? ArmedName;
