@@ -1,5 +1,6 @@
 using System.CommandLine;
 using DbSync.Cli.Running;
+using DbSync.Hosting;
 using DbSync.Sqlite;
 using Microsoft.Extensions.Logging;
 
@@ -23,7 +24,7 @@ internal static class ResyncCommand
     private static async Task<int> RunAsync(CommandContext context)
     {
         var (settings, console) = (context.Settings, context.Console);
-        var identity = NodeHost.LoadIdentity(settings);
+        var identity = settings.LoadIdentity();
         IReadOnlyList<string>? tables = context.Arguments.GetValue(Tables) is { Length: > 0 } named ? Check(settings.Data, identity, named) : null;
         var free = DataDirectory.TryLock(settings.Data);
         var diverged = free is not null && LiveStatus.TryLoad(settings.Data)?.ErrorCode == ErrorCodes.Diverged;
@@ -57,7 +58,7 @@ internal static class ResyncCommand
     {
         context.Console.Say("No node runs on this data directory: one runs here until the copy is done.");
         using var loggers = LoggerFactory.Create(b => b.AddProvider(new ToolLogger(context.Console, TimeProvider.System)));
-        await using var host = NodeHost.Open(context.Settings, directory, new HostOptions(), loggers);
+        await using var host = NodeHost.Open(context.Settings.Place, directory, new HostOptions(), loggers);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.Cancellation);
         var running = host.Keeper.RunAsync(stop.Token);
         var watching = watch.UntilDoneAsync(isHere: true, stop.Token);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using DbSync.Cli.Running;
+using DbSync.Hosting;
 using DbSync.Postgres;
 using Microsoft.Extensions.Logging;
 
@@ -27,10 +28,7 @@ internal static class RunCommand
 
     public static (Command Command, string Example) Create(CommandRunner runner)
     {
-        var command = new Command("run", "Copy what is missing, then follow the primary until stopped. Ctrl-C and SIGTERM drain first and exit 0; a second one ends at once.")
-        {
-            MaxRetained, OnSlotLoss, CopyLimit, RunOptions.SpillBytesMax,
-        };
+        var command = new Command("run", "Copy what is missing, then follow the primary until stopped. Ctrl-C and SIGTERM drain first and exit 0; a second one ends at once.") { MaxRetained, OnSlotLoss, CopyLimit, RunOptions.SpillBytesMax };
         runner.Bind(command, RunAsync);
         return (command, "dbsync run --primary 'Host=localhost;Database=shop;Username=app' --data ./replica");
     }
@@ -38,10 +36,10 @@ internal static class RunCommand
     private static async Task<int> RunAsync(CommandContext context)
     {
         var (settings, console) = (context.Settings, context.Console);
-        _ = settings.Primary;
-        NodeHost.LoadIdentity(settings);
+        var place = settings.Place;
+        settings.LoadIdentity();
         using var loggers = LoggerFactory.Create(b => b.AddProvider(new ToolLogger(console, TimeProvider.System)));
-        await using var host = NodeHost.Open(settings, DataDirectory.Lock(settings.Data), OptionsOf(context.Arguments), loggers);
+        await using var host = NodeHost.Open(place, DataDirectory.Lock(settings.Data), OptionsOf(context), loggers);
         using var ended = new CancellationTokenSource();
         var warning = WarnAsync(host.Primary, console, context.Cancellation);
         var progress = new NodeProgress(console, host.Keeper, settings.Data).ShowAsync(context.Cancellation, ended.Token);
@@ -67,14 +65,14 @@ internal static class RunCommand
         return ExitCode.Ok;
     }
 
-    private static HostOptions OptionsOf(ParseResult arguments) => new()
+    private static HostOptions OptionsOf(CommandContext context) => new()
     {
         Node = new NodeOptions
         {
-            RetainedBytesMax = arguments.GetValue(MaxRetained) is { } size ? Units.ParseBytes(size) : null,
-            Copy = new CopyOptions { BytesPerSecondMax = arguments.GetValue(CopyLimit) is { } rate ? Units.ParseBytes(rate) : null },
+            RetainedBytesMax = context.Arguments.GetValue(MaxRetained) is { } size ? Units.ParseBytes(size) : null,
+            Copy = new CopyOptions { BytesPerSecondMax = context.Arguments.GetValue(CopyLimit) is { } rate ? Units.ParseBytes(rate) : null },
         },
-        Reseed = new ReseedOptions { Reseeds = arguments.GetValue(OnSlotLoss) != "stop" },
+        Reseed = new ReseedOptions { Reseeds = context.Arguments.GetValue(OnSlotLoss) != "stop" },
     };
 
     /// <summary>Says what endangers the primary while the node runs; a primary that can't be reached is the engine's business.</summary>

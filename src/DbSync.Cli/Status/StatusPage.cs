@@ -34,7 +34,8 @@ internal static class StatusPage
             tables.AddRow(Cells(
                 table.Name, table.State switch { TableState.Live => "live", TableState.CatchingUp => "catching up", _ => "copying" }, Units.Count(table.Rows),
                 (table.Chunks == 0 ? "" : $"{table.ChunksDone}/{table.Chunks}") + (table.Copy is { } copy ? $" ({Units.Count((long)copy.RowsPerSecond)}/s, {Units.Duration(copy.EtaMs)} left)" : "") + (table.Resync is { } beside ? $", again {beside.ChunksDone}/{beside.Chunks}" : "")));
-        return status.Hint is { } hint ? new Rows(summary, new Text($"\n{hint}", new Style(Color.Yellow)), shards, tables) : new Rows(summary, shards, tables);
+        var fresh = FreshnessPlot.Of(status.Shards);
+        return status.Hint is { } hint ? new Rows(summary, new Text($"\n{hint}", new Style(Color.Yellow)), shards, tables, fresh) : new Rows(summary, shards, tables, fresh);
     }
 
     public static IRenderable[] Cells(params string[] texts) => [.. texts.Select(t => new Text(t))];

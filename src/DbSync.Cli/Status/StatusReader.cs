@@ -40,7 +40,11 @@ internal sealed class StatusReader(NodeFile node, string directory, Func<Cancell
             Slot = view?.Slot is { } slot ? slot.With(running ? live!.Slot : null) : null,
             StaleSince = identity.StaleSince,
             Resync = reseed,
-            Shards = [.. shards.Select(s => s.Report with { State = running || s.Report.State == "copying" ? s.Report.State : state })],
+            Shards = [.. shards.Select(s => s.Report with
+            {
+                State = running || s.Report.State == "copying" ? s.Report.State : state,
+                Freshness = live?.Freshness.GetValueOrDefault(s.Report.Id),
+            })],
             Tables = running ? [.. tables.Select(t => t with { Copy = live!.Tables.FirstOrDefault(c => c.Table == t.Name) })] : tables,
             Counters = new CounterReport(live?.Transactions, live?.Rows, live?.Reconnects),
             ProcessId = running ? live!.ProcessId : null,
@@ -123,6 +127,7 @@ internal sealed class StatusReader(NodeFile node, string directory, Func<Cancell
             var position = view.BeginSnapshot();
             var progress = view.Progress();
             var beside = view.Progress(shadows: true).ToDictionary(t => t.Name, StringComparer.Ordinal);
+            var layout = view.Layout();
             view.EndSnapshot();
             var state = progress.All(t => t.State == TableState.Live) ? "streaming" : "copying";
             shards.Add((position, new ShardReport(shard.Id, shard.File, state, position.ToString(), progress.Sum(t => t.Rows), view.Bytes)));
@@ -132,7 +137,7 @@ internal sealed class StatusReader(NodeFile node, string directory, Func<Cancell
                 tables[table.Name] = before with
                 {
                     State = table.State < before.State ? table.State : before.State,
-                    Rows = before.Rows + table.Rows,
+                    Rows = layout?.Keys.ContainsKey(table.Name) == true ? before.Rows + table.Rows : Math.Max(before.Rows, table.Rows),
                     ChunksDone = before.ChunksDone + table.ChunksDone,
                     Chunks = before.Chunks + table.Chunks,
                     Resync = beside.GetValueOrDefault(table.Name) is { } copy

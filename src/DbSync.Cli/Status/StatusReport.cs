@@ -70,7 +70,8 @@ internal sealed record SlotReport(
         : this with { BudgetBytes = live.BudgetBytes, WalBytesPerSecond = live.WalBytesPerSecond ?? WalBytesPerSecond, BudgetEtaMs = live.BudgetEtaMs };
 }
 
-internal sealed record ShardReport(string Id, string File, string State, string? AppliedLsn, long Rows, long Bytes);
+/// <summary>A shard. Freshness is null until a node has measured it.</summary>
+internal sealed record ShardReport(string Id, string File, string State, string? AppliedLsn, long Rows, long Bytes, Freshness? Freshness = null);
 
 /// <summary>A table: copying, catchingUp or live. Chunks are those that it is, or was, copied in.</summary>
 /// <param name="Name">As the replica names it.</param>

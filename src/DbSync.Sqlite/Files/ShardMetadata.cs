@@ -166,6 +166,37 @@ internal sealed class ShardMetadata(SqliteDatabase database) : IDisposable
     public void SaveEnum(EnumSchema labels) =>
         Prepared("INSERT OR REPLACE INTO \"dbsync.enum\" VALUES (?, ?)").Bind(1, labels.Collation).Bind(2, JsonSerializer.Serialize(labels.Labels)).Run();
 
+    public ShardLayout? LoadLayout()
+    {
+        using var row = database.Prepare("SELECT version, copies, spread, hash, shards, keys, owners FROM \"dbsync.layout\"");
+        if (!row.Step()) return null;
+        return ShardLayout.Of(new ShardLayoutRow(
+            row.Integer(0), (int)row.Integer(1), (int)row.Integer(2), row.Text(3), row.Text(4), row.Text(5), row.Bytes(6).ToArray()));
+    }
+
+    public void SaveLayout(ShardLayoutRow row) =>
+        Prepared("INSERT OR REPLACE INTO \"dbsync.layout\" (id, version, copies, spread, hash, shards, keys, owners) VALUES (1, ?, ?, ?, ?, ?, ?, ?)")
+            .Bind(1, row.Version).Bind(2, row.Copies).Bind(3, row.Spread).Bind(4, row.Hash).Bind(5, row.Shards).Bind(6, row.Keys).Bind(7, row.Owners).Run();
+
+    public void SaveMoved(Lsn commit, TableId table, ReadOnlySpan<byte> identity, ReadOnlySpan<byte> row) =>
+        Prepared("INSERT OR REPLACE INTO \"dbsync.moved\" (commit_lsn, table_oid, identity, row) VALUES (?, ?, ?, ?)")
+            .Bind(1, (long)commit.Value).Bind(2, table.Oid).Bind(3, identity.ToArray()).Bind(4, row.ToArray()).Run();
+
+    public byte[]? LoadMoved(Lsn commit, TableId table, ReadOnlySpan<byte> identity)
+    {
+        var rows = Prepared("SELECT row FROM \"dbsync.moved\" WHERE commit_lsn = ? AND table_oid = ? AND identity = ?")
+            .Bind(1, (long)commit.Value).Bind(2, table.Oid).Bind(3, identity.ToArray());
+        var row = rows.Step() ? rows.Bytes(0).ToArray() : null;
+        rows.Reset();
+        return row;
+    }
+
+    public bool ForgetMoved(Lsn before)
+    {
+        Prepared("DELETE FROM \"dbsync.moved\" WHERE commit_lsn < ?").Bind(1, (long)before.Value).Run();
+        return database.QueryInteger("SELECT EXISTS (SELECT 1 FROM \"dbsync.moved\")") != 0;
+    }
+
     public void Dispose()
     {
         foreach (var statement in _statements.Values) statement.Dispose();

@@ -44,6 +44,14 @@ internal sealed class ShardView : IDisposable
     /// <summary>The position of the rows; zero while the file is still being made.</summary>
     public Lsn Position => HasMetadata ? new Lsn((ulong)_database.QueryInteger("SELECT applied_lsn FROM \"dbsync.shard\"")) : Lsn.Zero;
 
+    /// <summary>The shard layout that holds at the shard's position; null when the replica is not sharded.</summary>
+    public ShardLayout? Layout()
+    {
+        if (!HasMetadata) return null;
+        using var metadata = new ShardMetadata(_database);
+        return metadata.LoadLayout();
+    }
+
     /// <summary>How far each table has come, DbSync's own left out.</summary>
     /// <param name="shadows">Whether it is asked for the copies beside the tables, each under its table's name.</param>
     public IReadOnlyList<TableProgress> Progress(bool shadows = false)

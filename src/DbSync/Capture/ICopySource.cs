@@ -51,7 +51,8 @@ internal sealed record SnapshotDemand(ulong Horizon, IReadOnlyCollection<ulong> 
 /// <summary>The rows of one chunk: cells of one row after another, in buffers of bounded size that serve the next chunk again.</summary>
 internal sealed class ChunkRows
 {
-    private const int BufferBytes = 4 << 20;
+    private const int FullBytes = 1 << 20; // a shard answers questions between two buffers
+    private const int BufferBytes = FullBytes * 3 / 2;
     private readonly List<ChangeBuffer> _buffers = [];
     private int _used;
 
@@ -59,13 +60,35 @@ internal sealed class ChunkRows
 
     public long Count { get; set; }
 
+    /// <summary>For each row its shards, as bits; empty when all rows go to all shards.</summary>
+    public List<ulong> Places { get; } = [];
+
+    /// <summary>Finds each row's shards, once for all of them.</summary>
+    public void Place(TableSchema table, IRowPlacement placement)
+    {
+        var identity = new ChangeBuffer(256);
+        foreach (var buffer in Buffers)
+        {
+            var rest = buffer.Written;
+            while (!rest.IsEmpty)
+            {
+                var row = rest[..RowCells.SizeOf(rest, table.Columns.Length)];
+                identity.Clear();
+                if (table.HasKey) RowCells.AppendKey(table, row, identity);
+                else identity.Append(row);
+                Places.Add(placement.ShardsOf(table, identity.Written));
+                rest = rest[row.Length..];
+            }
+        }
+    }
+
     /// <summary>Ordinals of columns with a value that was kept as PostgreSQL's text.</summary>
     public HashSet<int> KeptAsText { get; } = [];
 
     /// <summary>The buffer that takes the next row.</summary>
     public ChangeBuffer Current()
     {
-        if (_used > 0 && _buffers[_used - 1].Length <= BufferBytes * 3 / 4) return _buffers[_used - 1];
+        if (_used > 0 && _buffers[_used - 1].Length < FullBytes) return _buffers[_used - 1];
         if (_used == _buffers.Count) _buffers.Add(new ChangeBuffer(BufferBytes));
         return _buffers[_used++];
     }
@@ -77,6 +100,7 @@ internal sealed class ChunkRows
         foreach (var buffer in _buffers) buffer.Clear();
         (_used, Count) = (0, 0);
         KeptAsText.Clear();
+        Places.Clear();
     }
 }
 

@@ -38,6 +38,9 @@ internal sealed record LiveStatus
 
     public required DelayStatus Delay { get; init; }
 
+    /// <summary>How likely a read sees a commit, by the time since: of each shard.</summary>
+    public IReadOnlyDictionary<string, Freshness> Freshness { get; init; } = new Dictionary<string, Freshness>(StringComparer.Ordinal);
+
     public required long Transactions { get; init; }
 
     public required long Rows { get; init; }

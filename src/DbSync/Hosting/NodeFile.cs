@@ -67,6 +67,21 @@ internal sealed record NodeFile(
     public static NodeFile Load(string directory) => TryLoad(directory) ?? throw new DbSyncException(
         ErrorCodes.NotInitialised, "The data directory holds no node.", "Run 'dbsync init' with the same --data first.");
 
+    /// <summary>Reads the identity, and checks whose it is.</summary>
+    /// <param name="directory">The data directory.</param>
+    /// <param name="replica">The replica that it must belong to; null for any.</param>
+    /// <param name="node">The node that it must belong to; null for any.</param>
+    /// <exception cref="DbSyncException">DBS1002 not set up, DBS1004 another replica's or node's directory.</exception>
+    public static NodeFile Load(string directory, string? replica, string? node)
+    {
+        var identity = Load(directory);
+        return (replica ?? identity.Replica) == identity.Replica && (node ?? identity.Node) == identity.Node
+            ? identity
+            : throw new DbSyncException(
+                ErrorCodes.IdentityMismatch, $"The data directory belongs to node '{identity.Node}' of replica '{identity.Replica}'.",
+                "Name neither replica nor node, or use another data directory.");
+    }
+
     /// <summary>Writes the identity so that a crash leaves the old file or the new one, never half of one.</summary>
     public void Save(string directory) => AtomicFile.Write(Path.Combine(directory, FileName), JsonSerializer.SerializeToUtf8Bytes(this, Json));
 

@@ -25,6 +25,8 @@ internal sealed partial class SyncNode : IAsyncDisposable
     private readonly PublicationWatch _publication;
     private readonly SlotWatch _slot;
     private readonly PositionHold _hold = new();
+    private readonly CurrentPlacement _placement = new();
+    private readonly ShardLayout? _storedLayout;
     private readonly DelayMeter _delays;
     private readonly LagProbe _lag;
     private DbSyncException? _failure;
@@ -39,15 +41,18 @@ internal sealed partial class SyncNode : IAsyncDisposable
         _delays = new DelayMeter(time);
         _lag = new LagProbe(time);
         var pool = new PartPool(initialBytes: 1024, keptCountMax: options.Pipeline.QueuePartsMax, keptBytesMax: 64 << 20);
-        _shards = [.. store.Open().Select(s => new ShardWorker(s, options.Pipeline, pool, _delays, time))];
-        var placement = new EverywherePlacement();
+        var stores = store.Open();
+        _storedLayout = stores.MinBy(s => s.Position)!.LoadLayout(); // the stream goes on from there
+        _shards = [.. stores.Select(s => new ShardWorker(s, options.Pipeline, pool, _delays, time))];
+        var gate = _shards.Count > 1 ? new CommitGate(_shards, pool) : null;
+        var layouts = new LayoutFeed(identity.Replica, _placement, [.. _shards.Select(s => s.Id)]);
         _acknowledge = new AcknowledgeTracker(_shards);
         _verifications = new VerificationHost(identity.Node, control, _hold, Positions, options.HoldMax, time, loggers.CreateLogger<VerificationHost>());
         _pipeline = new SyncPipeline(
-            source, _shards, new PartRouter(_shards.Count, placement, pool), pool, _acknowledge, _hold, _delays, _verifications.Wake, options.Pipeline, time,
+            source, _shards, new PartRouter(_shards.Count, _placement, pool, () => gate?.WakeAll()), pool, _acknowledge, _hold, gate, layouts, _delays, _verifications.Wake, options.Pipeline, time,
             loggers.CreateLogger<SyncPipeline>());
         _copy = new CopyCoordinator(
-            copySource, _shards, placement, _pipeline.RequestPosition, options.Copy, time, loggers.CreateLogger<CopyCoordinator>());
+            copySource, _shards, _placement, _pipeline.RequestPosition, options.Copy, time, loggers.CreateLogger<CopyCoordinator>());
         _publication = new PublicationWatch(
             source, copySource, _shards, Positions, options.HeartbeatInterval, time, loggers.CreateLogger<PublicationWatch>());
         _slot = new SlotWatch(control, options.SlotInterval, options.RetainedBytesMax, time);
@@ -71,6 +76,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
     {
         try
         {
+            using var metrics = NodeMetrics.Watch(Status, _identity);
             await AlignTablesAsync(cancellationToken);
             foreach (var shard in _shards) shard.Start();
             await RunStartedAsync(cancellationToken);
@@ -151,6 +157,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
         PrimaryLsn = Lsn.Max(_pipeline.PrimaryPosition, applied).ToString(),
         LagMs = _lag.Lag?.TotalMilliseconds,
         Delay = DelayStatus.Of(_delays),
+        Freshness = _shards.ToDictionary(s => s.Id.Name, s => Freshness.Of(s.Delays), StringComparer.Ordinal),
         Transactions = _shards.Max(s => s.TransactionsApplied),
         Rows = _shards.Sum(s => s.ChangesApplied),
         Reconnects = _pipeline.Reconnects,
@@ -185,13 +192,32 @@ internal sealed partial class SyncNode : IAsyncDisposable
     /// <summary>Creates the replica tables that are published and not here, and drops those that are no longer published.</summary>
     private async Task AlignTablesAsync(CancellationToken cancellationToken)
     {
-        var published = await UntilServedAsync(() => _source.DescribeAsync(cancellationToken), cancellationToken);
+        var describing = UntilServedAsync(() => _source.DescribeAsync(cancellationToken), cancellationToken);
+        var layout = await LayoutAsync(cancellationToken);
         var newest = await UntilServedAsync(() => _copySource.NextTransactionAsync(cancellationToken), cancellationToken);
+        var published = await describing;
         foreach (var shard in _shards)
         {
             shard.Applier.XidReference = newest; // the worker does not run yet
-            shard.Align(published, StartOver);
+            shard.Align(published, layout, StartOver);
         }
+    }
+
+    /// <summary>The layout that holds where the stream goes on; of shards that are new, the newest there is.</summary>
+    /// <exception cref="DbSyncException">DBS8004 when the map's shards are others than those here.</exception>
+    private async Task<ShardLayout?> LayoutAsync(CancellationToken cancellationToken)
+    {
+        var newest = await UntilServedAsync(() => _control.ReadLayoutAsync(_identity.Replica, cancellationToken), cancellationToken);
+        if ((_storedLayout ?? newest) is not { } layout) return null;
+        var here = layout.ShardsOn(_identity.Node).Select(s => s.Id).ToHashSet();
+        if (!here.SetEquals(_shards.Select(s => s.Id)))
+            throw new DbSyncException(
+                ErrorCodes.LayoutMismatch,
+                $"By version {layout.Version} of the shard map this node holds {string.Join(", ", here.Select(s => s.Name).Order(StringComparer.Ordinal))}, and its data directory "
+                + $"{string.Join(", ", _shards.Select(s => s.Id.Name).Order(StringComparer.Ordinal))}.",
+                "Run 'dbsync init' with an empty data directory for this node.");
+        _placement.Switch(new MapPlacement(layout, [.. _shards.Select(s => s.Id)]));
+        return layout;
     }
 
     private Task<T> UntilServedAsync<T>(Func<Task<T>> action, CancellationToken cancellationToken) => Patience.UntilServedAsync(

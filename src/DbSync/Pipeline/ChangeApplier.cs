@@ -4,9 +4,8 @@ namespace DbSync;
 /// Applies changes to one shard, each exactly once: tables that are live take every change and a change that misses its row is a broken
 /// invariant; tables whose copy is under way first judge what the copied rows already hold.
 /// </summary>
-internal sealed class ChangeApplier
+internal sealed partial class ChangeApplier
 {
-    private const int KeysAskedMax = 4096;
     private readonly IShardStore _store;
     private readonly Dictionary<TableId, TableRecord> _live = [];
     private readonly Dictionary<TableId, TableCopy> _copies = [];
@@ -25,18 +24,14 @@ internal sealed class ChangeApplier
     /// <summary>Called when a change needs the rows of a chunk that is being read; returns when something about the chunk has changed.</summary>
     public required Action WaitForChunk { get; init; }
 
-    /// <summary>Ends a wait in <see cref="WaitForChunk"/>; from any thread.</summary>
-    public Action Wake { get; init; } = () => { };
-
-    /// <summary>What is asked of the primary in the middle of a change.</summary>
-    public CopyQuestions? Questions { get; set; }
-
     public IReadOnlyCollection<TableCopy> Copies => _copies.Values;
 
     /// <summary>True while a table can't be read.</summary>
     public bool IsIncomplete => _copies.Keys.Any(t => !t.IsShadow);
 
     public IEnumerable<TableRecord> Tables => _live.Values.Concat(_copies.Values.Select(c => c.Record).Where(r => !r.Schema.Id.IsShadow));
+
+    public bool IsLive(TableId table) => _live.ContainsKey(table);
 
     public TableCopy? CopyOf(TableId table) => _copies.GetValueOrDefault(table);
 
@@ -88,6 +83,17 @@ internal sealed class ChangeApplier
             _store.CreateTable(record);
             Track(new TableCopy(record, [], []));
         }
+    }
+
+    /// <summary>
+    /// A new layout holds from here on. Tables of which other rows belong here than before are copied again: slow, but right for any map.
+    /// </summary>
+    public void Switch(ShardLayout layout)
+    {
+        var before = _store.LoadLayout();
+        _store.SaveLayout(layout);
+        foreach (var table in Tables.Select(t => t.Schema).ToList())
+            if (layout.ChangesRows(before, _store.Id, table.ReplicaName)) Start(table);
     }
 
     public void Drop(TableId table)
@@ -144,12 +150,17 @@ internal sealed class ChangeApplier
     {
         _part = part;
         var reader = new ChangeReader(part);
+        var moves = 0;
         while (reader.Read())
         {
             if (!ReferenceEquals(reader.Table, _current)) Enter(reader.Table);
-            if (_how.IsLive) ApplyLive(ref reader, reader.Table);
-            else ApplyCopying(ref reader, reader.Table, part.Xid);
-            if (_how.Shadow is { } shadow) ApplyCopying(ref reader, shadow, part.Xid);
+            if (reader.Kind >= ChangeKind.MoveOut) Move(ref reader, part, part.Moves[moves++]);
+            else
+            {
+                if (_how.IsLive) ApplyLive(ref reader, reader.Table);
+                else ApplyCopying(ref reader, reader.Table, part.Xid);
+                if (_how.Shadow is { } shadow) ApplyCopying(ref reader, shadow, part.Xid);
+            }
             Failpoint.Hit(Failpoint.MidTransaction);
         }
     }
@@ -177,12 +188,13 @@ internal sealed class ChangeApplier
                 _store.Truncate(table);
                 break;
         }
-        if (found != 1)
-            throw new DbSyncException(
-                ErrorCodes.Diverged,
-                $"Shard '{_store.Id}': {found} rows of {table} matched a change ({reader.Kind}) that must match exactly one.",
-                "The shard has stopped with nothing lost. Run 'dbsync verify --repair' or copy the table again with 'dbsync resync'.");
+        if (found != 1) throw Missed(table, reader.Kind, found);
     }
+
+    private DbSyncException Missed(TableSchema table, ChangeKind kind, int found) => new(
+        ErrorCodes.Diverged,
+        $"Shard '{_store.Id}': {found} rows of {table} matched a change ({kind}) that must match exactly one.",
+        "The shard has stopped with nothing lost. Run 'dbsync verify --repair' or copy the table again with 'dbsync resync'.");
 
     private void ApplyCopying(ref ChangeReader reader, TableSchema table, uint xid)
     {
@@ -216,76 +228,8 @@ internal sealed class ChangeApplier
         if ((!leaves && !enters) || !StillLike(table, xid)) return;
         if (leaves && enters) ApplyLive(ref reader, table);
         else if (leaves) _store.Delete(table, identity);
-        else if (!HasUnchanged(row)) _store.Insert(table, ref row);
+        else if (!RowCells.HasUnchanged(row)) _store.Insert(table, ref row);
         else ReadRow(table, KeyOfRow(table, row).ToArray(), xid);
-    }
-
-    /// <summary>
-    /// An unchanged value of a row that enters a chunk is only on the primary: the row is read from there as it is now, a chunk of one. What
-    /// its snapshot sees of the changes to come is in it already.
-    /// </summary>
-    private void ReadRow(TableSchema table, byte[] key, uint xid)
-    {
-        var now = Questions is { } questions ? Answer(token => questions.ReadAsync(table, key, Widen(_copies[table.Id], xid), token)) : null;
-        if (!_copies.TryGetValue(table.Id, out var copy)) return;
-        if (now is null)
-        {
-            StartOver(table, xid);
-            return;
-        }
-        ReadOnlySpan<byte> cells = now.Cells;
-        if (now.Cells is not null) _store.Insert(table, ref cells);
-        copy.SetRow(key, now.Snapshot);
-        _store.SaveRow(table.Id, key, now.Snapshot);
-        if (copy.Record.State != TableState.CatchingUp) return;
-        copy.Record = copy.Record with { ReadableFrom = Lsn.Max(copy.Record.ReadableFrom, now.InsertedUpTo) };
-        _store.SaveTable(copy.Record);
-    }
-
-    /// <summary>Asks in which chunks the keys are that this part changes; false when the table has been started over instead.</summary>
-    private bool Ask(TableCopy copy, TableSchema table, ReadOnlySpan<byte> key, uint xid)
-    {
-        var keys = new HashSet<byte[]>(KeyComparer.Instance) { key.ToArray() };
-        var reader = new ChangeReader(_part!);
-        while (reader.Read() && keys.Count < KeysAskedMax)
-        {
-            if (reader.Table.Id.Oid != table.Id.Oid || reader.Kind == ChangeKind.Truncate) continue;
-            if (reader.Kind == ChangeKind.Replace)
-            {
-                reader.Split(out var identity, out var row);
-                if (!copy.IsPlaced(identity)) keys.Add(identity.ToArray());
-                Collect(KeyOfRow(reader.Table, row));
-            }
-            else Collect(reader.Kind == ChangeKind.Delete ? reader.Cells : KeyOfRow(reader.Table, reader.Cells));
-        }
-        List<byte[]> asked = [.. keys];
-        List<ChunkBound> bounds = [.. copy.Chunks.Skip(1).Select(c => c.Lower!)];
-        var places = Questions is { } questions ? Answer(token => questions.FindAsync(table, bounds, asked, token)) : null;
-        if (places is null) StartOver(table, xid);
-        else copy.Place(asked, places);
-        return places is not null;
-
-        void Collect(ReadOnlySpan<byte> found)
-        {
-            if (!copy.IsPlaced(found)) keys.Add(found.ToArray());
-        }
-    }
-
-    /// <summary>Waits for an answer, while commands go on.</summary>
-    private T Answer<T>(Func<CancellationToken, Task<T>> question)
-    {
-        using var abandon = new CancellationTokenSource();
-        var answer = question(abandon.Token);
-        try
-        {
-            _ = answer.ContinueWith(_ => Wake(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-            while (!answer.IsCompleted) WaitForChunk();
-            return answer.GetAwaiter().GetResult();
-        }
-        finally
-        {
-            abandon.Cancel();
-        }
     }
 
     private void TruncateCopying(TableSchema table, uint xid)
@@ -434,11 +378,4 @@ internal sealed class ChangeApplier
     /// <param name="IsLive">Whether it takes every change; else the changes are judged.</param>
     /// <param name="Shadow">The copy beside it, as the stream's table; null when there is none.</param>
     private readonly record struct Entered(bool IsLive, TableSchema? Shadow);
-
-    private static bool HasUnchanged(ReadOnlySpan<byte> row)
-    {
-        while (!row.IsEmpty)
-            if (Cell.Read(ref row).Kind == CellKind.Unchanged) return true;
-        return false;
-    }
 }

@@ -38,6 +38,14 @@ internal interface IShardStore : IDisposable
     /// <exception cref="DbSyncException">DBS5001 when the key is there already.</exception>
     void Insert(TableSchema table, ref ReadOnlySpan<byte> row);
 
+    /// <summary>Adds the rows of a copy.</summary>
+    /// <param name="table">Their table.</param>
+    /// <param name="rows">The cells of one row after another; they must stay where they are in memory meanwhile.</param>
+    /// <param name="isHere">Which of them belong here; null for all.</param>
+    /// <returns>How many were added.</returns>
+    /// <exception cref="DbSyncException">DBS5001 when a key is there already; the transaction must be rolled back then.</exception>
+    long InsertAll(TableSchema table, ReadOnlySpan<byte> rows, RowFilter? isHere);
+
     /// <summary>Sets the sent columns of the row with the new row's key; returns how many rows had it.</summary>
     int Update(TableSchema table, ReadOnlySpan<byte> row);
 
@@ -51,6 +59,20 @@ internal interface IShardStore : IDisposable
     bool TryRead(TableSchema table, ReadOnlySpan<byte> key, ChangeBuffer target);
 
     void Truncate(TableSchema table);
+
+    /// <summary>The shard layout that holds at this position; null when there is none.</summary>
+    ShardLayout? LoadLayout();
+
+    void SaveLayout(ShardLayout layout);
+
+    /// <summary>Keeps a row that a transaction moved to another shard, which may have to be told of it again.</summary>
+    void SaveMoved(Lsn commit, TableSchema table, ReadOnlySpan<byte> identity, ReadOnlySpan<byte> row);
+
+    /// <summary>The cells of a row that was kept; null when there is none.</summary>
+    byte[]? LoadMoved(Lsn commit, TableSchema table, ReadOnlySpan<byte> identity);
+
+    /// <summary>Forgets rows that moved before a position; false when none is left.</summary>
+    bool ForgetMoved(Lsn before);
 
     IReadOnlyList<TableRecord> LoadTables();
 
@@ -104,3 +126,7 @@ internal interface IShardStore : IDisposable
     /// <returns>False when too little is left for that: what is left is quickly done by <see cref="TruncateWal"/>.</returns>
     bool CopyWalAside();
 }
+
+/// <summary>Whether a row belongs to a shard.</summary>
+/// <param name="row">Its cells.</param>
+internal delegate bool RowFilter(ReadOnlySpan<byte> row);

@@ -12,6 +12,9 @@ internal sealed class FakeShardStore(string name) : IShardStore
     /// <summary>The position of the last commit that was synced.</summary>
     public Lsn SyncedPosition { get; private set; }
 
+    /// <summary>The positions that readers could see, in order.</summary>
+    public List<Lsn> Visible { get; } = [];
+
     public List<Lsn> Journalled { get; } = [];
 
     public ShardId Id { get; } = new(name);
@@ -24,6 +27,7 @@ internal sealed class FakeShardStore(string name) : IShardStore
 
     public void Commit(Lsn position)
     {
+        if (position != Position) Visible.Add(position);
         Position = position;
         _pending.Clear();
         if (_durable) SyncedPosition = position;
@@ -47,6 +51,13 @@ internal sealed class FakeShardStore(string name) : IShardStore
         row = row[RowCells.SizeOf(row, table.Columns.Length)..];
     }
 
+    public long InsertAll(TableSchema table, ReadOnlySpan<byte> rows, RowFilter? isHere)
+    {
+        var count = 0L;
+        for (; !rows.IsEmpty; count++) Insert(table, ref rows);
+        return count;
+    }
+
     public int Update(TableSchema table, ReadOnlySpan<byte> row) => 1;
 
     public int Replace(TableSchema table, ReadOnlySpan<byte> identity, ReadOnlySpan<byte> row) => 1;
@@ -58,6 +69,20 @@ internal sealed class FakeShardStore(string name) : IShardStore
     public void Truncate(TableSchema table)
     {
     }
+
+    public ShardLayout? LoadLayout() => null;
+
+    public void SaveLayout(ShardLayout layout)
+    {
+    }
+
+    public void SaveMoved(Lsn commit, TableSchema table, ReadOnlySpan<byte> identity, ReadOnlySpan<byte> row)
+    {
+    }
+
+    public byte[]? LoadMoved(Lsn commit, TableSchema table, ReadOnlySpan<byte> identity) => null;
+
+    public bool ForgetMoved(Lsn before) => false;
 
     public List<TableRecord> Tables { get; } = [];
 
