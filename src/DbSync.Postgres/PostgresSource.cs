@@ -19,6 +19,7 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
     private readonly TableCatalog _catalog;
     private readonly ChunkPlanner _planner;
     private readonly ChunkReader _reader;
+    private readonly ChunkFinder _finder = new();
     private readonly ReplicationSlot _slot;
     private readonly SpillDirectory? _spill;
     private DateTimeOffset _drainAgainAt;
@@ -97,7 +98,7 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
         _reader.ReadAsync(table, chunk, locked, rows, cancellationToken);
 
     public Task<int[]> FindChunksAsync(TableSchema table, IReadOnlyList<ChunkBound> bounds, IReadOnlyList<byte[]> keys, CancellationToken cancellationToken) =>
-        _primary.UseAsync(connection => ChunkFinder.FindAsync(connection, table, bounds, keys, cancellationToken), cancellationToken);
+        _primary.UseAsync(connection => _finder.FindAsync(connection, table, bounds, keys, cancellationToken), cancellationToken);
 
     public async Task<RowNow> ReadRowAsync(TableSchema table, byte[] key, ulong seen, CancellationToken cancellationToken)
     {

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Npgsql;
 
 namespace DbSync.Postgres;
@@ -6,8 +7,10 @@ namespace DbSync.Postgres;
 /// Asks PostgreSQL in which chunk keys are, by its own comparison of the key's types under the columns' own collations: what C# can't
 /// reproduce for linguistic text, and need not for the rest.
 /// </summary>
-internal static class ChunkFinder
+internal sealed class ChunkFinder
 {
+    private readonly ConditionalWeakTable<TableSchema, List<string?>> _collations = [];
+
     // The collations that the key's columns compare under, by the columns' order in the key; NULL where a type has none.
     private const string CollationsSql =
         """
@@ -19,11 +22,12 @@ internal static class ChunkFinder
         ORDER BY key.place
         """;
 
-    public static async Task<int[]> FindAsync(
+    public async Task<int[]> FindAsync(
         NpgsqlConnection connection, TableSchema table, IReadOnlyList<ChunkBound> bounds, IReadOnlyList<byte[]> keys, CancellationToken cancellationToken)
     {
         var columns = table.Key.Select(k => table.Columns[k]).ToList();
-        var collations = await CollationsAsync(connection, table, columns, cancellationToken);
+        if (!_collations.TryGetValue(table, out var collations))
+            _collations.AddOrUpdate(table, collations = await CollationsAsync(connection, table, columns, cancellationToken));
         string Typed(string value, int column) =>
             $"{value}::{columns[column].TypeName}{(collations[column] is { } collation ? $" COLLATE {collation}" : "")}";
         var ends = string.Join(", ", bounds.Select(b => $"ROW({string.Join(", ", b.Literals.Select((l, i) => Typed(PgName.Literal(l), i)))})"));

@@ -43,11 +43,27 @@ internal sealed class TableCopy
         if (!Record.Planned) return ChunkJudgement.Drop;
         if (_rows.Count > 0 && _rows.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(key, out var own))
             return own.Sees(own.Widen(xid)) ? ChunkJudgement.Skip : ChunkJudgement.Apply;
-        if (_chunks.Count > 1 && !_ordersAlike && !IsPlaced(key)) return ChunkJudgement.Ask;
+        if (_chunks.Count > 1 && !_ordersAlike && !IsPlaced(key)) return Everywhere(xid) ?? ChunkJudgement.Ask;
         var chunk = _chunks[Find(key)];
         if (_inFlight.Contains(chunk.Number)) return ChunkJudgement.Wait;
         if (chunk.Snapshot is not { } snapshot) return ChunkJudgement.Drop;
         return snapshot.Sees(snapshot.Widen(xid)) ? ChunkJudgement.Skip : ChunkJudgement.Apply;
+    }
+
+    /// <summary>The judgement when it is the same in whatever chunk the key is; null when it isn't.</summary>
+    private ChunkJudgement? Everywhere(uint xid)
+    {
+        if (_inFlight.Count > 0) return null;
+        bool missing = false, seen = false, unseen = false;
+        foreach (var chunk in _chunks)
+        {
+            if (chunk.Snapshot is not { } snapshot) missing = true;
+            else if (snapshot.Sees(snapshot.Widen(xid))) seen = true;
+            else unseen = true;
+            if (unseen && (missing || seen)) return null;
+        }
+        if (unseen) return ChunkJudgement.Apply;
+        return missing ? ChunkJudgement.Drop : ChunkJudgement.Skip; // to remember what every snapshot sees does no harm
     }
 
     /// <summary>The judgement on a TRUNCATE: Skip when every chunk here has seen it, Wait while one is being read, Apply otherwise.</summary>

@@ -28,26 +28,21 @@ public sealed class AnyKeyCopyTests(PostgresFixture postgres)
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    public async Task Writers_that_go_on_during_the_copy_lose_nothing_under_any_key(int seed)
+    [Fact]
+    public async Task Writers_that_go_on_during_the_copy_lose_nothing_under_any_key()
     {
         var schema = string.Join('\n', Tables.Select(Create)) + string.Join('\n', Tables.Select(t =>
-            $"INSERT INTO {t.Name} SELECT {string.Format(null, t.Value, "g")}, g, repeat('x', 100) FROM generate_series(1, 1500) g;"));
+            $"INSERT INTO {t.Name} SELECT {t.Value.Replace("{0}", "g", StringComparison.Ordinal)}, g, repeat('x', 100) FROM generate_series(1, 800) g;"));
         await using var node = await NodeUnderTest.CreateAsync(
             await postgres.CreateDatabaseAsync(Cancel),
             Types + schema,
             string.Join(", ", Tables.Select(t => t.Name)), Cancel);
-        node.Options = new NodeOptions { Copy = new CopyOptions { ChunkBytes = 32 << 10, Parallelism = 3, BytesPerSecondMax = 1 << 20 } };
-        using var stop = new CancellationTokenSource();
-        var writers = Enumerable.Range(0, 2).Select(i => Task.Run(() => WriteAsync(node.ConnectionString, (seed * 10) + i, stop.Token), Cancel)).ToList();
+        node.Options = new NodeOptions { Copy = new CopyOptions { ChunkBytes = 24 << 10, Parallelism = 3 } };
+        var writers = Enumerable.Range(0, 2).Select(i => Task.Run(() => WriteAsync(node.ConnectionString, i), Cancel)).ToList();
         node.Run();
-        await node.UntilAsync(s => s.ChunksRead > 25);
+        await node.UntilAsync(s => s.ChunksRead > 15);
         await node.StopAsync(); // in the middle: what is copied stays copied
         node.Run();
-        await node.UntilAsync(s => s is { Copying: false, Transactions: > 20 });
-        await stop.CancelAsync();
         await Task.WhenAll(writers);
         await node.CatchUpAsync();
         await node.StopAsync();
@@ -66,12 +61,12 @@ public sealed class AnyKeyCopyTests(PostgresFixture postgres)
         return $"CREATE TABLE {table.Name} ({columns});";
     }
 
-    private static async Task WriteAsync(string connectionString, int seed, CancellationToken cancellationToken)
+    private static async Task WriteAsync(string connectionString, int seed)
     {
         var random = new Random(seed);
         await using var connection = new NpgsqlConnection(connectionString);
         await connection.OpenAsync(CancellationToken.None);
-        while (!cancellationToken.IsCancellationRequested)
+        for (var round = 0; round < 300; round++)
         {
             try
             {
@@ -95,8 +90,8 @@ public sealed class AnyKeyCopyTests(PostgresFixture postgres)
     {
         var (name, key, value) = Tables[random.Next(Tables.Length)];
         var columns = key.Contains(" n ", StringComparison.Ordinal) ? "k, n" : "k";
-        string At(int n) => string.Format(null, value, n);
-        var (one, other) = (random.Next(1, 1700), random.Next(1, 3000));
+        string At(int n) => value.Replace("{0}", $"{n}", StringComparison.Ordinal);
+        var (one, other) = (random.Next(1, 900), random.Next(1, 1600));
         return random.Next(5) switch
         {
             0 => $"INSERT INTO {name} VALUES ({At(other)}, 0, 'new') ON CONFLICT DO NOTHING",
