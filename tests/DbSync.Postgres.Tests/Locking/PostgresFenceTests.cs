@@ -1,5 +1,6 @@
 using System.Data;
 using DbSync.Locking;
+using DbSync.Postgres.Locking;
 using DbSync.Testing;
 using DbSync.Testing.Contracts;
 using Npgsql;
@@ -65,6 +66,22 @@ public sealed class PostgresFenceTests(PostgresFixture postgres) : FenceTestBase
         await newer;
         await using var late = await connection.BeginTransactionAsync(Ct);
         await Refused(async () => await Fence.GuardAsync(late, older, Ct));
+    }
+
+    [Theory]
+    [InlineData(X, X)]
+    [InlineData(X, S)]
+    [InlineData(S, X)]
+    public async Task An_older_holder_that_waited_for_rows_that_a_newer_one_replaced_is_refused(LockMode newer, LockMode older)
+    {
+        await Register(Lock(X, 4, R(0, 10)));
+        await using var connection = await Database.OpenConnectionAsync(Ct);
+        await using var guarded = await connection.BeginTransactionAsync(Ct);
+        await Fence.GuardAsync(guarded, Lock(newer, 6, R(5, 15)), Ct); // the row of the older range is split
+        var late = Register(Lock(older, 5, R(0, 10))).AsTask();
+        await UntilSomeoneWaits();
+        await guarded.CommitAsync(Ct);
+        await Refused(() => late);
     }
 
     [Fact]
