@@ -19,7 +19,8 @@ internal static class ExitCode
         ErrorCodes.PrimaryUnreachable or ErrorCodes.AuthenticationFailed or ErrorCodes.LockServerUnreachable => Unreachable,
         ErrorCodes.NotInitialised or ErrorCodes.NodeExists or ErrorCodes.PreflightFailed or ErrorCodes.TableWithoutIdentity
             or ErrorCodes.TableNotPublishable or ErrorCodes.ControlSchemaNewer or ErrorCodes.UnknownTable or ErrorCodes.MissingPrivilege
-            or ErrorCodes.NameCollision or ErrorCodes.PublicationMissing or ErrorCodes.LockServerUnsupported or ErrorCodes.LockPermissionMissing => Preflight,
+            or ErrorCodes.NameCollision or ErrorCodes.PublicationMissing or ErrorCodes.LockServerUnsupported or ErrorCodes.LockPermissionMissing
+            or ErrorCodes.ShardKeyNotInIdentity or ErrorCodes.UnsupportedShardKey or ErrorCodes.NullShardKey or ErrorCodes.TableNotPlaced => Preflight,
         _ => Failed,
     };
 }

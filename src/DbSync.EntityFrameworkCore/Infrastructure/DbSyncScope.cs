@@ -60,6 +60,9 @@ internal sealed class DbSyncScope : IDisposable, IResettableService
     /// <summary>The snapshot that queries of this context are reading now.</summary>
     public ReplicaLease? Lease { get; set; }
 
+    /// <summary>Where the last query went.</summary>
+    public LastRoute? LastRoute { get; set; }
+
     public RoutingMode Mode => Routing ?? Settings.Routing ?? Switch.Mode;
 
     public IRelationalConnection Primary => _primary ??= Context.GetInfrastructure().GetRequiredService<IRelationalConnection>();
@@ -108,7 +111,7 @@ internal sealed class DbSyncScope : IDisposable, IResettableService
     public void ResetState()
     {
         _own.Clear();
-        (_given, Routing, Consistency) = (null, null, null);
+        (_given, Routing, Consistency, LastRoute) = (null, null, null, null);
         Lease?.Abandon();
     }
 
