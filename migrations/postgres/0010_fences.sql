@@ -139,6 +139,8 @@ DECLARE
     rows_found integer;
     is_ours boolean;
     is_same boolean;
+    is_newer boolean;
+    gone dbsync.fence[];
 BEGIN
     FOR attempt IN 1..10 LOOP
         rows_found := 0; is_ours := false; is_same := false;
@@ -156,20 +158,25 @@ BEGIN
             END IF;
             RETURN;
         END IF;
-        -- After the rows are locked: whoever registers as shared holds them too until it has committed.
-        IF EXISTS (SELECT FROM dbsync.fence_reader AS r WHERE r.keys && wanted AND r.token > fence_take_exclusive.token) THEN
-            RAISE EXCEPTION 'lock lost: a newer shared holder is registered' USING ERRCODE = 'DBS01';
-        END IF;
         PERFORM dbsync.fence_may_register(wanted, token);
         BEGIN
             IF is_same AND rows_found = 1 THEN
                 UPDATE dbsync.fence AS t SET exclusive_token = token, shared_token = 0, seen_on = current_date WHERE t.keys = wanted;
             ELSE
-                WITH gone AS (DELETE FROM dbsync.fence AS t WHERE t.keys && wanted RETURNING t.*)
+                -- Rows that were waited for and then replaced weren't seen above: what is deleted is judged once more.
+                WITH d AS (DELETE FROM dbsync.fence AS t WHERE t.keys && wanted RETURNING t.*)
+                SELECT array_agg(d::dbsync.fence), bool_or(d.exclusive_token > token OR d.shared_token > token) INTO gone, is_newer FROM d;
+                IF is_newer THEN
+                    RAISE EXCEPTION 'lock lost: a newer holder is registered' USING ERRCODE = 'DBS01';
+                END IF;
                 INSERT INTO dbsync.fence
-                SELECT rest, gone.exclusive_token, gone.shared_token, gone.resource_id, gone.seen_on
-                FROM gone, unnest(dbsync.key_multirange(gone.keys) - dbsync.key_multirange(wanted)) AS rest;
+                SELECT rest, g.exclusive_token, g.shared_token, g.resource_id, g.seen_on
+                FROM unnest(gone) AS g, unnest(dbsync.key_multirange(g.keys) - dbsync.key_multirange(wanted)) AS rest;
                 INSERT INTO dbsync.fence VALUES (wanted, token, 0, dbsync.fence_resource(wanted));
+            END IF;
+            -- Now that every row of these keys is ours: whoever registers as shared holds one until it has committed.
+            IF EXISTS (SELECT FROM dbsync.fence_reader AS r WHERE r.keys && wanted AND r.token > fence_take_exclusive.token) THEN
+                RAISE EXCEPTION 'lock lost: a newer shared holder is registered' USING ERRCODE = 'DBS01';
             END IF;
             DELETE FROM dbsync.fence_reader AS r WHERE r.keys <@ wanted;
             RETURN;
@@ -190,6 +197,8 @@ DECLARE
     covered dbsync.key_multirange;
     must_write boolean;
     seen date;
+    is_newer boolean;
+    gone dbsync.fence[];
 BEGIN
     FOR attempt IN 1..10 LOOP
         -- A look without locks decides which lock to take: two holders raising a share lock to an update lock would wait for each other.
@@ -225,13 +234,17 @@ BEGIN
         PERFORM dbsync.fence_may_register(wanted, token);
         BEGIN
             -- The inner parts of what an exclusive holder registered are marked, the outer parts keep their tokens.
-            WITH gone AS (
+            WITH d AS (
                 DELETE FROM dbsync.fence AS t WHERE t.keys && wanted AND t.exclusive_token > 0 AND t.shared_token = 0 RETURNING t.*)
+            SELECT array_agg(d::dbsync.fence), bool_or(d.exclusive_token > token) INTO gone, is_newer FROM d;
+            IF is_newer THEN -- it replaced a row that was waited for
+                RAISE EXCEPTION 'lock lost: a newer holder is registered' USING ERRCODE = 'DBS01';
+            END IF;
             INSERT INTO dbsync.fence
-            SELECT rest, gone.exclusive_token, 0, gone.resource_id, gone.seen_on
-            FROM gone, unnest(dbsync.key_multirange(gone.keys) - dbsync.key_multirange(wanted)) AS rest
+            SELECT rest, g.exclusive_token, 0, g.resource_id, g.seen_on
+            FROM unnest(gone) AS g, unnest(dbsync.key_multirange(g.keys) - dbsync.key_multirange(wanted)) AS rest
             UNION ALL
-            SELECT gone.keys * wanted, gone.exclusive_token, token, gone.resource_id, current_date FROM gone;
+            SELECT g.keys * wanted, g.exclusive_token, token, g.resource_id, current_date FROM unnest(gone) AS g;
             INSERT INTO dbsync.fence
             SELECT gap, 0, 0, dbsync.fence_resource(wanted) FROM unnest(dbsync.key_multirange(wanted) - covered) AS gap;
             INSERT INTO dbsync.fence_reader VALUES (wanted, token, dbsync.fence_resource(wanted));

@@ -25,11 +25,11 @@ internal sealed class LeaseCalls(LockLibrary library, RedisKey key, RedisValue e
     /// <exception cref="DbSyncException">DBS6005, DBS6006, DBS6007: see <see cref="RedisFailures"/>.</exception>
     public Task<LockReply> Call(params RedisValue[] words)
     {
-        var step = new Step(words);
         lock (_gate)
         {
             if (_underWay == UnderWayMax)
             {
+                var step = new Step(words);
                 _waiting.Enqueue(step);
                 return step.Answer.Task;
             }
@@ -37,29 +37,40 @@ internal sealed class LeaseCalls(LockLibrary library, RedisKey key, RedisValue e
             _underWay++;
         }
 
-        _ = Run([step]);
-        return step.Answer.Task;
+        return Alone(words);
     }
 
-    private async Task Run(List<Step> steps)
+    // Without another hop through the pool: who asks for one lock at a time feels each.
+    private async Task<LockReply> Alone(RedisValue[] words)
     {
-        while (true)
+        try
         {
-            await Send(steps);
-            lock (_gate)
-            {
-                if (_waiting.Count == 0)
-                {
-                    _underWay--;
-                    return;
-                }
-
-                steps = Next();
-            }
+            var reply = await library.Call(words.Length == 1 ? "give_back" : "run", key, [epoch, lease, waitersMax, words.Length, .. words]);
+            return reply.Status == 'A' ? new LockReply(reply[1]) : reply;
+        }
+        finally
+        {
+            if (Next() is { } steps) _ = Run(steps);
         }
     }
 
-    private List<Step> Next()
+    private async Task Run(List<Step>? steps)
+    {
+        for (; steps is not null; steps = Next()) await Send(steps);
+    }
+
+    // What has come meanwhile; null when nothing has, and then one call fewer is under way.
+    private List<Step>? Next()
+    {
+        lock (_gate)
+        {
+            if (_waiting.Count > 0) return Gather();
+            _underWay--;
+            return null;
+        }
+    }
+
+    private List<Step> Gather()
     {
         var steps = new List<Step>();
         for (var words = 0; steps.Count < StepsMax && _waiting.TryPeek(out var next); words += next.Words.Length)

@@ -38,18 +38,32 @@ local SCAN_CHUNK = 32
 local BLOCKERS_MAX = 256
 local LEASES_MAX = 10000
 local TAIL = '\255'
+local NO_TICKET = '\0\0\0\0\0\0\0\0'
 
 local run_id
 
--- The counters nx, nr and nw while `run` runs, which writes them once at its end; nil otherwise. Never the tokens: those are counted in Redis.
+-- The counters nx, nr and nw while `run` runs, which writes them once at its end; nil otherwise.
 local counters
+
+-- Tokens that `run` has counted in Redis already, before it grants anything: the next one and the last. What isn't used is left out for ever.
+local next_token, last_token
 
 -- While a library loads, Redis 7 has neither redis.call nor Lua's own libraries; `awake` fetches them when the first call comes in.
 local call, byte, sub
 
 local function awake()
     if not call then call, byte, sub = redis.call, string.byte, string.sub end
-    counters = nil
+    counters, next_token = nil, nil
+end
+
+local function token(base)
+    if not next_token then return call('HINCRBY', base .. ':m', 'seq', 1) end
+    if next_token > last_token then
+        last_token = call('HINCRBY', base .. ':m', 'seq', 1)
+        next_token = last_token
+    end
+    next_token = next_token + 1
+    return next_token - 1
 end
 
 local function count(base, field, change)

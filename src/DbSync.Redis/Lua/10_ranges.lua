@@ -11,7 +11,7 @@ end
 -- The two members of a range. After the bound: the ticket (its first byte is 0, so it sorts below TAIL), the other bound, the request's
 -- id, and the two lengths that let `parse` take it apart. So a scan sees the whole range without another lookup.
 local function members(lo, hi, ticket, id)
-    local stamp = struct.pack('>I8', ticket)
+    local stamp = ticket == 0 and NO_TICKET or struct.pack('>I8', ticket)
     return 'L' .. lo .. stamp .. hi .. id .. struct.pack('>I2B', #lo, #id),
            'H' .. hi .. stamp .. lo .. id .. struct.pack('>I2B', #hi, #id)
 end
@@ -21,6 +21,12 @@ local function parse(member)
     local n, id_length = struct.unpack('>I2B', sub(member, -3))
     local ticket = struct.unpack('>I8', sub(member, n + 2, n + 9))
     return ticket, sub(member, n + 10, -4 - id_length), sub(member, -3 - id_length, -4)
+end
+
+-- Whether the range of an "L" member ends after `lo`.
+local function ends_after(member, lo)
+    local n, id_length = struct.unpack('>I2B', sub(member, -3))
+    return before(lo, sub(member, n + 10, -4 - id_length))
 end
 
 local function overlaps(set, lo, hi)

@@ -70,7 +70,7 @@ local function relax(base, p, now, record, sets, change, after)
         count(base, 'nw', -ranges_of(waiter))
         count(base, 'n' .. waiter[MODE], ranges_of(waiter))
         waiter[STATE], waiter[SINCE] = HELD, now
-        waiter[SEQ] = call('HINCRBY', base .. ':m', 'seq', 1)
+        waiter[SEQ] = token(base)
         store(p, lease, request, waiter)
         tell(base, lease, 'G ' .. lease .. ' ' .. request .. ' ' .. string.format('%d', waiter[SEQ]))
     end

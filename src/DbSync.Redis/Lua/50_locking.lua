@@ -1,9 +1,13 @@
--- How many ranges of holders and waiters stand before a request. An empty set needn't be asked.
+-- How many ranges of holders and waiters stand before a request. An empty set needn't be asked, and of the ranges held exclusively, which never
+-- overlap each other, the one that begins last before the request's end tells whether any is in the way.
 local function conflicts(p, mode, nx, nr, nw, args, first, last)
     local found = 0
     for i = first, last, 2 do
         local lo, hi = args[i], args[i + 1]
-        if nx > 0 then found = found + overlaps(p .. 'x', lo, hi) end
+        if nx > 0 then
+            local nearest = call('ZRANGE', p .. 'x', '(L' .. hi, '[L', 'BYLEX', 'REV', 'LIMIT', 0, 1)[1]
+            if nearest and ends_after(nearest, lo) then found = found + overlaps(p .. 'x', lo, hi) end
+        end
         if nr > 0 and mode == 'x' then found = found + overlaps(p .. 'r', lo, hi) end
         if nw > 0 then
             found = found + overlaps(p .. 'wx', lo, hi)
@@ -39,7 +43,7 @@ local function take(base, p, now, lease, waiters_max, args, at, last)
     for i = at + 4, last do record[#record + 1] = args[i] end
     local id = lease .. '/' .. request
     if blocked == 0 then
-        record[SEQ] = call('HINCRBY', base .. ':m', 'seq', 1)
+        record[SEQ] = token(base)
         if call('HSETNX', p .. 's:' .. lease, request, cmsgpack.pack(record)) == 0 then
             return answer_again(p, load(p, lease, request))
         end
@@ -77,7 +81,16 @@ local function run(keys, args)
     local p, now, lease, waiters_max = base .. ':' .. args[1] .. ':', clock(), args[2], tonumber(args[3])
     counters = { nx = tonumber(meta[3]), nr = tonumber(meta[4]), nw = tonumber(meta[5]) }
     if counters.nw > 0 then reap(base, p, now) end
-    local live, answers, at = alive(p, lease, now), { 'A' }, 4
+    local live, answers, at, asked = alive(p, lease, now), { 'A' }, 4, 0
+    while at <= #args do
+        if args[at] ~= '1' then asked = asked + 1 end
+        at = at + args[at] + 1
+    end
+    if asked > 1 then
+        last_token = call('HINCRBY', base .. ':m', 'seq', asked)
+        next_token = last_token - asked + 1
+    end
+    at = 4
     while at <= #args do
         local words = tonumber(args[at])
         if words == 1 then answers[#answers + 1] = give_back(base, p, now, lease, args[at + 1])
@@ -141,7 +154,7 @@ local function upgrade(keys, args)
     count(base, 'nr', -ranges_of(record))
     count(base, 'nx', ranges_of(record))
     record[MODE] = 'x'
-    record[SEQ] = call('HINCRBY', base .. ':m', 'seq', 1)
+    record[SEQ] = token(base)
     store(p, args[2], args[3], record)
     relax(base, p, now, record, { 'wr' }, 1, -1)
     return { 'G', record[SEQ] }

@@ -68,6 +68,22 @@ public sealed class PostgresFenceTests(PostgresFixture postgres) : FenceTestBase
         await Refused(async () => await Fence.GuardAsync(late, older, Ct));
     }
 
+    [Theory]
+    [InlineData(X, X)]
+    [InlineData(X, S)]
+    [InlineData(S, X)]
+    public async Task An_older_holder_that_waited_for_rows_that_a_newer_one_replaced_is_refused(LockMode newer, LockMode older)
+    {
+        await Register(Lock(X, 4, R(0, 10)));
+        await using var connection = await Database.OpenConnectionAsync(Ct);
+        await using var guarded = await connection.BeginTransactionAsync(Ct);
+        await Fence.GuardAsync(guarded, Lock(newer, 6, R(5, 15)), Ct); // the row of the older range is split
+        var late = Register(Lock(older, 5, R(0, 10))).AsTask();
+        await UntilSomeoneWaits();
+        await guarded.CommitAsync(Ct);
+        await Refused(() => late);
+    }
+
     [Fact]
     public async Task Raising_the_epoch_waits_for_guarded_transactions_and_is_not_starved_by_new_ones()
     {
