@@ -7,6 +7,11 @@ namespace DbSync.Postgres;
 /// <summary>A primary as the engine sees it: its change log through one slot, and its tables for the initial copy.</summary>
 internal sealed class PostgresSource : IChangeSource, ICopySource
 {
+    // Protocol 2 is spoken by every server from 14 on. Later ones add prepared transactions, which this slot is without, and blocks that are
+    // applied in parallel before the commit, which a replica that is equal to the primary at one position can't use.
+    private const string InProgress = "proto_version '2', streaming 'on'";
+    private const string Whole = "proto_version '2'";
+
     private readonly PrimaryOptions _options;
     private readonly Primary _primary;
     private readonly TimeProvider _time;
@@ -15,8 +20,10 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
     private readonly ChunkPlanner _planner;
     private readonly ChunkReader _reader;
     private readonly ReplicationSlot _slot;
+    private readonly SpillDirectory? _spill;
     private DateTimeOffset _drainAgainAt;
     private long _backlogPieces;
+    private volatile StreamedTransactions? _streamed;
 
     public PostgresSource(PrimaryOptions options, TimeProvider time)
     {
@@ -26,6 +33,7 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
         _planner = new ChunkPlanner(_catalog);
         _reader = new ChunkReader(_primary, _catalog, options);
         _slot = new ReplicationSlot(_primary, options.Slot);
+        if (options.SpillDirectory is { } spill) _spill = new SpillDirectory(spill, options.SpillBytesMax, options.SpillPause, time);
     }
 
     public Primary Primary => _primary;
@@ -34,6 +42,9 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
 
     /// <summary>Pieces of backlogs that were read through SQL.</summary>
     public long BacklogPieces => Interlocked.Read(ref _backlogPieces);
+
+    /// <summary>Transactions that came before their end and were kept until it, through the stream that is open.</summary>
+    public long StreamedTransactions => _streamed?.Committed ?? 0;
 
     /// <summary>The primary's cluster that this node belongs to; checked whenever a stream is opened. Null: any.</summary>
     public string? SystemIdentifier { get; init; }
@@ -111,11 +122,12 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
             if (bytes is NetworkStream) bytes = new ReceiveStream(NpgsqlWire.SocketOf(connection), ownsSocket: true, ReceiveStream.MessagesLowWaterBytes, _time);
             var wire = new ReplicationWire(bytes, _time);
             CheckSystem(wire.IdentifySystem());
+            var streamed = _streamed = OpenSpill();
             wire.Start(
                 $"START_REPLICATION SLOT {PgName.Quote(_options.Slot)} LOGICAL {position} "
-                + $"(proto_version '1', publication_names {PgName.Literal(PgName.Quote(_options.Publication))})");
+                + $"({(streamed is null ? Whole : InProgress)}, publication_names {PgName.Literal(PgName.Quote(_options.Publication))})");
             var resolver = new RelationResolver(_primary, _catalog, _types, _options.Publication);
-            return new ReplicationStream(connection, bytes, wire, position, resolver, _options, _time);
+            return new ReplicationStream(connection, bytes, wire, position, resolver, _options, _time, streamed);
         }
         catch (Exception exception)
         {
@@ -127,6 +139,14 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
             if (PrimaryErrors.TryTranslate(exception) is { } translated) throw translated;
             throw;
         }
+    }
+
+    /// <summary>Where transactions in progress are kept; null when the primary has to keep them.</summary>
+    private StreamedTransactions? OpenSpill()
+    {
+        if (_spill is not { IsUsable: true }) return null;
+        _spill.Prepare();
+        return new StreamedTransactions(_spill);
     }
 
     /// <summary>Nobody else can move the slot now; whoever had it while this process was paused may have moved it before.</summary>

@@ -6,6 +6,8 @@ namespace DbSync.Postgres.Tests;
 [Trait("Needs", "Server")]
 public sealed class PostgresSourceTests(PostgresFixture postgres) : ChangeSourceContract
 {
+    private readonly TemporaryDirectory _directory = new();
+
     [Fact]
     public async Task A_transaction_id_is_newer_than_those_of_everything_that_runs()
     {
@@ -21,20 +23,37 @@ public sealed class PostgresSourceTests(PostgresFixture postgres) : ChangeSource
         }
     }
 
+    public override async ValueTask DisposeAsync()
+    {
+        await base.DisposeAsync();
+        _directory.Dispose();
+    }
+
     protected override Task<PostgresServer> ServerAsync() => postgres.GetServerAsync(Cancel);
 
     protected override Task<PostgresServer> OwnServerAsync() => PostgresServer.StartAsync(cancellationToken: Cancel);
 
-    internal override IChangeSource Create(string connectionString, string slot) => Source(connectionString, slot);
+    internal override IChangeSource Create(string connectionString, string slot) => Source(connectionString, slot, _directory);
 
-    internal static PostgresSource Source(string connectionString, string slot) => new(
-        new PrimaryOptions { ConnectionString = connectionString, Publication = Publication, Slot = slot, PartBytesMax = 64 << 10 }, TimeProvider.System);
+    internal static PostgresSource Source(string connectionString, string slot, TemporaryDirectory directory) => new(
+        new PrimaryOptions
+        {
+            ConnectionString = connectionString, Publication = Publication, Slot = slot, PartBytesMax = 64 << 10, SpillDirectory = directory["spill"],
+        }, TimeProvider.System);
 }
 
 /// <summary>The same on the newest server.</summary>
 [Trait("Needs", "Server")]
 public sealed class PostgresSource18Tests(Postgres18Fixture postgres) : ChangeSourceContract, IClassFixture<Postgres18Fixture>
 {
+    private readonly TemporaryDirectory _directory = new();
+
+    public override async ValueTask DisposeAsync()
+    {
+        await base.DisposeAsync();
+        _directory.Dispose();
+    }
+
     protected override Task<PostgresServer> ServerAsync()
     {
         Assert.SkipUnless(Postgres18Fixture.IsAvailable, Postgres18Fixture.SkipReason);
@@ -47,5 +66,5 @@ public sealed class PostgresSource18Tests(Postgres18Fixture postgres) : ChangeSo
         return PostgresServer.StartAsync(new PostgresServerOptions { BinDirectory = PostgresBinaries.Find18() }, Cancel);
     }
 
-    internal override IChangeSource Create(string connectionString, string slot) => PostgresSourceTests.Source(connectionString, slot);
+    internal override IChangeSource Create(string connectionString, string slot) => PostgresSourceTests.Source(connectionString, slot, _directory);
 }

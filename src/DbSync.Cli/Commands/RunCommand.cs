@@ -11,6 +11,7 @@ internal static class RunCommand
     public static (Command Command, string Example) Create(CommandRunner runner)
     {
         var command = new Command("run", "Copy what is missing, then follow the primary until stopped. Ctrl-C and SIGTERM drain first and exit 0; a second one ends at once.");
+        command.Options.Add(RunOptions.SpillBytesMax);
         runner.Bind(command, RunAsync);
         return (command, "dbsync run --primary 'Host=localhost;Database=shop;Username=app' --data ./replica");
     }

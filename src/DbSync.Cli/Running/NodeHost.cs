@@ -32,13 +32,15 @@ internal sealed class NodeHost : IAsyncDisposable
         try
         {
             var identity = LoadIdentity(settings);
+            var defaults = new PrimaryOptions { ConnectionString = settings.Primary };
             var source = new PostgresSource(
-                new PrimaryOptions
+                defaults with
                 {
-                    ConnectionString = settings.Primary,
                     Publication = identity.Publication,
                     Slot = identity.Slot,
                     StartPosition = identity.StartPosition,
+                    SpillDirectory = Path.Combine(settings.Data, "spill"),
+                    SpillBytesMax = settings.SpillBytesMax ?? defaults.SpillBytesMax,
                 },
                 TimeProvider.System) { SystemIdentifier = identity.SystemIdentifier };
             var store = new ReplicaStore(settings.Data, identity);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json;
 using DbSync.Postgres;
 
@@ -43,6 +44,15 @@ internal sealed class ToolSettings
 
     public string? Node => Find(GlobalOptions.Node, "DBSYNC_NODE", "node");
 
+    /// <summary>How much of transactions in progress the data directory may hold, in bytes; null for the default.</summary>
+    /// <exception cref="DbSyncException">DBS1001 when it is no number of bytes.</exception>
+    public long? SpillBytesMax => Find(RunOptions.SpillBytesMax, "DBSYNC_SPILL_BYTES_MAX", "spillBytesMax") switch
+    {
+        null => null,
+        var text when long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var bytes) => bytes,
+        _ => throw new DbSyncException(ErrorCodes.InvalidOption, "spillBytesMax is no number of bytes.", "Give a whole number, for example 68719476736 for 64 GiB."),
+    };
+
     private string? Find(Option<string?> flag, string variable, string key)
     {
         if (_flags.GetValue(flag) is { Length: > 0 } given) return given;
@@ -61,7 +71,7 @@ internal sealed class ToolSettings
         {
             throw new DbSyncException(
                 ErrorCodes.InvalidOption, $"{FileName} in the working directory can't be read.",
-                "It is one JSON object of texts: primary, data, redis, replica, node.");
+                "It is one JSON object of texts: primary, data, redis, replica, node, spillBytesMax.");
         }
     }
 }

@@ -22,7 +22,7 @@ internal sealed class RelationResolver(Primary primary, TableCatalog catalog, Ty
 
     private TableSchema Resolve(NpgsqlConnection connection, RelationMessage message)
     {
-        var current = catalog.Load(connection, publication, message.Oid).FirstOrDefault();
+        var current = catalog.Find(connection, publication, message);
         if (current is not null && Describes(current, message)) return current;
         types.Load(connection, message.Columns.Select(c => c.TypeOid).Where(t => !types.Contains(t)).Distinct().ToList());
         return catalog.Build(message, current ?? _known.GetValueOrDefault(message.Oid));

@@ -8,8 +8,8 @@ namespace DbSync.Postgres;
 /// <summary>Reads the published tables from the primary's catalog and turns them into replica tables.</summary>
 internal sealed class TableCatalog(TypeCatalog types)
 {
-    // One row a published column, in the stream's order. PostgreSQL 14 has no column lists, and only 18 can publish generated columns. The key is the replica identity's index; under FULL the primary key, if there is one.
-    private const string ColumnsSql =
+    // One row a published column, in the stream's order. The key is the replica identity's index; under FULL the primary key, if there is one.
+    private const string SelectSql =
         """
         SELECT
             c.oid, n.nspname::text, c.relname::text, c.relreplident::text,
@@ -18,14 +18,13 @@ internal sealed class TableCatalog(TypeCatalog types)
             coalesce(co.collprovider IN ('c', 'b') AND coalesce(co.collcollate, '') IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8')
                 OR co.collprovider = 'd' AND d.datcollate IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8'), false) AS bytewise,
             coalesce(pr.oid, pub.oid) AS entry
-        FROM pg_catalog.pg_publication_tables AS p
-        JOIN pg_catalog.pg_publication AS pub ON pub.pubname = p.pubname
-        JOIN pg_catalog.pg_namespace AS n ON n.nspname = p.schemaname
-        JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = p.tablename
+        """;
+
+    private const string AttributesSql =
+        """
+
         LEFT JOIN pg_catalog.pg_publication_rel AS pr ON pr.prpubid = pub.oid AND pr.prrelid = c.oid
         JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-            AND coalesce(pg_catalog.to_jsonb(p) -> 'attnames' ? a.attname::text, true)
-            AND (a.attgenerated = '' OR pg_catalog.current_setting('server_version_num')::int >= 180000)
         JOIN pg_catalog.pg_database AS d ON d.datname = pg_catalog.current_database()
         LEFT JOIN pg_catalog.pg_collation AS co ON co.oid = a.attcollation
         LEFT JOIN LATERAL (
@@ -34,8 +33,41 @@ internal sealed class TableCatalog(TypeCatalog types)
             WHERE i.indrelid = c.oid AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL
                 AND (c.relreplident = 'i' AND i.indisreplident OR c.relreplident IN ('d', 'f') AND i.indisprimary)
         ) AS k ON true
+        """;
+
+    // PostgreSQL 14 has no column lists, and only 18 can publish generated columns.
+    private const string PublishedSql =
+        SelectSql
+        + """
+
+        FROM pg_catalog.pg_publication_tables AS p
+        JOIN pg_catalog.pg_publication AS pub ON pub.pubname = p.pubname
+        JOIN pg_catalog.pg_namespace AS n ON n.nspname = p.schemaname
+        JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = p.tablename
+        """
+        + AttributesSql
+        + """
+
         WHERE p.pubname = $1 AND ($2::oid IS NULL OR c.oid = $2)
+            AND coalesce(pg_catalog.to_jsonb(p) -> 'attnames' ? a.attname::text, true)
+            AND (a.attgenerated = '' OR pg_catalog.current_setting('server_version_num')::int >= 180000)
         ORDER BY c.oid, a.attnum
+        """;
+
+    // What the stream has announced. pg_publication_tables would lock every published table from 16 on, and the stream must wait for nobody's ALTER.
+    private const string AnnouncedSql =
+        SelectSql
+        + """
+
+        FROM pg_catalog.pg_publication AS pub
+        JOIN pg_catalog.pg_class AS c ON c.oid = $2
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        """
+        + AttributesSql
+        + """
+
+        WHERE pub.pubname = $1 AND a.attname::text = ANY ($3)
+        ORDER BY a.attnum
         """;
 
     // Plain indexes on columns only: what SQLite can have too. The key's own index is the table itself.
@@ -80,7 +112,25 @@ internal sealed class TableCatalog(TypeCatalog types)
     /// <summary>The tables of a publication, or only one of them.</summary>
     public List<TableSchema> Load(NpgsqlConnection connection, string publication, uint? only)
     {
-        var tables = LoadColumns(connection, publication, only);
+        using var command = new NpgsqlCommand(PublishedSql, connection);
+        command.Parameters.Add(new() { Value = publication });
+        command.Parameters.Add(new() { Value = only is { } oid ? oid : DBNull.Value, NpgsqlDbType = NpgsqlDbType.Oid });
+        return Load(connection, command);
+    }
+
+    /// <summary>A table that the stream has announced, with those of its columns that are in the catalog now; null when it is gone.</summary>
+    public TableSchema? Find(NpgsqlConnection connection, string publication, RelationMessage message)
+    {
+        using var command = new NpgsqlCommand(AnnouncedSql, connection);
+        command.Parameters.Add(new() { Value = publication });
+        command.Parameters.Add(new() { Value = message.Oid, NpgsqlDbType = NpgsqlDbType.Oid });
+        command.Parameters.Add(new() { Value = message.Columns.Select(c => c.Name).ToArray() });
+        return Load(connection, command).FirstOrDefault();
+    }
+
+    private List<TableSchema> Load(NpgsqlConnection connection, NpgsqlCommand columns)
+    {
+        var tables = LoadColumns(columns);
         types.Load(connection, tables.SelectMany(t => t.Columns.Select(c => c.TypeOid)).Distinct().ToList());
         var indexes = LoadIndexes(connection, tables.Select(t => t.Oid).ToArray());
         return tables.ConvertAll(t => Build(t, indexes[t.Oid]));
@@ -136,11 +186,8 @@ internal sealed class TableCatalog(TypeCatalog types)
         _ => false,
     };
 
-    private static List<Table> LoadColumns(NpgsqlConnection connection, string publication, uint? only)
+    private static List<Table> LoadColumns(NpgsqlCommand command)
     {
-        using var command = new NpgsqlCommand(ColumnsSql, connection);
-        command.Parameters.Add(new() { Value = publication });
-        command.Parameters.Add(new() { Value = only is { } oid ? oid : DBNull.Value, NpgsqlDbType = NpgsqlDbType.Oid });
         using var reader = command.ExecuteReader();
         var tables = new List<Table>();
         while (reader.Read())

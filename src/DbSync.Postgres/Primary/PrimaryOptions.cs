@@ -34,6 +34,15 @@ internal sealed record PrimaryOptions
     /// <summary>How long the walsender is used instead after a query has failed.</summary>
     public TimeSpan DrainPause { get; init; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>Where transactions are kept that the primary streams before their end; null: the primary keeps them.</summary>
+    public string? SpillDirectory { get; init; }
+
+    /// <summary>What may be kept there for all of them together, in bytes.</summary>
+    public long SpillBytesMax { get; init; } = 64L << 30;
+
+    /// <summary>How long the primary keeps them instead, after that was too little.</summary>
+    public TimeSpan SpillPause { get; init; } = TimeSpan.FromMinutes(5);
+
     /// <summary>How long to wait for a table's lock before a chunk, so that nobody queues behind us.</summary>
     public TimeSpan LockTimeout { get; init; } = TimeSpan.FromSeconds(5);
 }

@@ -1,15 +1,20 @@
 namespace DbSync.Postgres;
 
 /// <summary>
-/// Decodes the messages of <c>pgoutput</c> (protocol 1) into parts of transactions: no allocation per row, every length checked, and a
-/// message that no server sends changes nothing. The same decoder serves the walsender's stream and the drain through SQL.
+/// Decodes the messages of <c>pgoutput</c> (protocol 2) into parts of transactions: no allocation per row, every length checked, and a
+/// message that no server sends changes nothing. The same decoder serves the walsender's stream and the drain through SQL, where no
+/// transaction is streamed before its end. One that is waits in <see cref="StreamedTransactions"/> as it came, and is decoded at its commit:
+/// only then are its types and tables in the catalog, and most that is rolled back is never looked at.
 /// </summary>
 /// <remarks>Source: PostgreSQL manual, "Logical Replication Message Formats".</remarks>
-internal sealed class PgOutputDecoder(IRelationResolver resolver, PartPool pool, int partBytesMax, TimeProvider time)
+internal sealed class PgOutputDecoder(
+    IRelationResolver resolver, PartPool pool, int partBytesMax, TimeProvider time, StreamedTransactions? streamed = null) : IDisposable
 {
     private const int ColumnBytesMin = 10; // flags, an empty name's end, type, modifier
 
-    private readonly Dictionary<uint, Relation> _relations = [];
+    private readonly Dictionary<uint, long> _announced = [];
+    private Dictionary<uint, Relation> _relations = [];
+    private SpilledReplay? _replay;
     private readonly TupleDecoder _tuples = new();
     private TransactionPart? _part;
     private Relation? _last;
@@ -20,13 +25,21 @@ internal sealed class PgOutputDecoder(IRelationResolver resolver, PartPool pool,
     private bool _begins;
 
     /// <summary>True between a transaction's beginning and its end: the position must not move then.</summary>
-    public bool IsInside => _inside;
+    public bool IsInside => _inside || streamed is { IsInBlock: true };
+
+    /// <summary>True when a transaction that waited has committed: its parts come from <see cref="Replay"/>, before the next message.</summary>
+    public bool HasReplay => _replay is not null;
 
     /// <summary>Decodes one message.</summary>
     /// <returns>A part that is complete, or null.</returns>
     /// <exception cref="DbSyncException">DBS3001; the decoder stands as before the message.</exception>
     public TransactionPart? Decode(ReadOnlySpan<byte> message)
     {
+        if (streamed is { IsInBlock: true })
+        {
+            streamed.Take(message);
+            return null;
+        }
         var reader = new WireReader(message);
         switch (reader.Byte())
         {
@@ -42,15 +55,67 @@ internal sealed class PgOutputDecoder(IRelationResolver resolver, PartPool pool,
             case (byte)'C':
                 return Commit(ref reader);
             case (byte)'R':
-                Announce(ref reader);
-                return null;
+                return Announce(ref reader);
             case (byte)'T':
                 return Truncate(ref reader);
             case (byte)'Y' or (byte)'O' or (byte)'M':
                 return null; // types are looked up when needed; origins and foreign messages say nothing about rows
+            case (byte)'S' when streamed is not null && !_inside:
+                streamed.Start(ref reader);
+                return null;
+            case (byte)'A' when streamed is not null && !_inside:
+                streamed.Abort(ref reader);
+                return null;
+            case (byte)'c' when streamed is not null && !_inside:
+                CommitStreamed(ref reader, streamed);
+                return null;
             default:
                 throw WireReader.Malformed("a message of an unknown kind");
         }
+    }
+
+    /// <summary>The next part of a transaction that waited; after its last part there is no replay any more.</summary>
+    /// <exception cref="DbSyncException">DBS3001 what waited can't be, DBS3102 it can't be read.</exception>
+    public TransactionPart Replay()
+    {
+        var replay = _replay!;
+        while (replay.Messages.TryRead(out var message))
+        {
+            var reader = new WireReader(message);
+            var part = reader.Byte() switch
+            {
+                (byte)'I' => Insert(ref reader),
+                (byte)'U' => Update(ref reader),
+                (byte)'D' => Delete(ref reader),
+                (byte)'T' => Truncate(ref reader),
+                _ => Announce(ref reader),
+            };
+            if (part is not null) return part;
+        }
+        (_replay, _last) = (null, null);
+        foreach (var (oid, announced) in replay.Transaction.Announced)
+            if (!_announced.TryGetValue(oid, out var at) || at < announced) (replay.Outside[oid], _announced[oid]) = (_relations[oid], announced);
+        _relations = replay.Outside;
+        replay.Transaction.Dispose();
+        return End(replay.EndLsn);
+    }
+
+    public void Dispose()
+    {
+        _replay?.Transaction.Dispose();
+        streamed?.Dispose();
+    }
+
+    private void CommitStreamed(ref WireReader reader, StreamedTransactions streamed)
+    {
+        var (xid, _, commit, end, at) = (reader.UInt32(), reader.Byte(), reader.Lsn(), reader.Lsn(), reader.Int64());
+        reader.End();
+        if (end < commit) throw WireReader.Malformed("a commit that ends before it begins");
+        var transaction = streamed.Commit(xid);
+        _replay = new SpilledReplay(transaction, transaction.Read(), end, _relations);
+        (_relations, _last) = ([], null); // it has announced the tables that it changes, whatever was announced outside
+        (_commitLsn, _committedAtMicros, _xid, _inside, _begins) = (commit, at, xid, true, true);
+        Failpoint.Hit(Failpoint.BeforeReplay);
     }
 
     private void Begin(ref WireReader reader)
@@ -69,6 +134,11 @@ internal sealed class PgOutputDecoder(IRelationResolver resolver, PartPool pool,
         reader.Int64(); // when it was committed: its beginning has said so
         reader.End();
         if (commit != _commitLsn || end < commit) throw WireReader.Malformed("a commit of another transaction");
+        return End(end);
+    }
+
+    private TransactionPart End(Lsn end)
+    {
         var part = Part();
         part.EndLsn = end;
         part.Ends = true;
@@ -76,7 +146,7 @@ internal sealed class PgOutputDecoder(IRelationResolver resolver, PartPool pool,
         return part;
     }
 
-    private void Announce(ref WireReader reader)
+    private TransactionPart? Announce(ref WireReader reader)
     {
         var (oid, schema, name, identity) = (reader.UInt32(), reader.Text(), reader.Text(), (ReplicaIdentity)reader.Byte());
         var count = reader.Int16();
@@ -91,6 +161,8 @@ internal sealed class PgOutputDecoder(IRelationResolver resolver, PartPool pool,
         var relation = resolver.Resolve(new RelationMessage(oid, schema.Length == 0 ? "pg_catalog" : schema, name, identity, columns));
         _relations[oid] = relation;
         _last = null;
+        if (_replay is null && streamed is not null) _announced[oid] = ++streamed.Announcement;
+        return null;
     }
 
     private TransactionPart? Insert(ref WireReader reader)
@@ -202,4 +274,7 @@ internal sealed class PgOutputDecoder(IRelationResolver resolver, PartPool pool,
         _begins = false;
         return part;
     }
+
+    /// <summary>A transaction that waited and has committed.</summary>
+    private sealed record SpilledReplay(StreamedTransaction Transaction, SpillReader Messages, Lsn EndLsn, Dictionary<uint, Relation> Outside);
 }

@@ -11,6 +11,7 @@ internal sealed class ReplicationStream : IChangeStream
     private readonly IRelationResolver _resolver;
     private readonly PrimaryOptions _options;
     private readonly TimeProvider _time;
+    private readonly StreamedTransactions? _streamed;
     private readonly ITimer _statusTimer;
     private ulong _received;
     private ulong _durable;
@@ -21,9 +22,9 @@ internal sealed class ReplicationStream : IChangeStream
 
     public ReplicationStream(
         NpgsqlConnection connection, Stream bytes, ReplicationWire wire, Lsn position, IRelationResolver resolver,
-        PrimaryOptions options, TimeProvider time)
+        PrimaryOptions options, TimeProvider time, StreamedTransactions? streamed)
     {
-        (_connection, _bytes, _wire, _resolver, _options, _time) = (connection, bytes, wire, resolver, options, time);
+        (_connection, _bytes, _wire, _resolver, _options, _time, _streamed) = (connection, bytes, wire, resolver, options, time, streamed);
         _received = _primary = position.Value;
         _durable = 0; // what an earlier life committed may not be on disk: nothing is confirmed before this life's first barrier
         _heardAt = time.GetTimestamp();
@@ -36,7 +37,7 @@ internal sealed class ReplicationStream : IChangeStream
 
     public IEnumerable<TransactionPart> Read(PartPool pool, CancellationToken cancellationToken)
     {
-        var decoder = new PgOutputDecoder(_resolver, pool, _options.PartBytesMax, _time);
+        using var decoder = new PgOutputDecoder(_resolver, pool, _options.PartBytesMax, _time, _streamed);
         var told = Lsn.Zero;
         while (!cancellationToken.IsCancellationRequested)
         {
@@ -45,6 +46,15 @@ internal sealed class ReplicationStream : IChangeStream
             {
                 if (part.Ends) told = part.EndLsn;
                 yield return part;
+            }
+            else if (decoder.HasReplay)
+            {
+                while (decoder.HasReplay && !cancellationToken.IsCancellationRequested)
+                {
+                    part = decoder.Replay();
+                    if (part.Ends) Raise(ref _received, told = part.EndLsn);
+                    yield return part;
+                }
             }
             else if (position > told && !decoder.IsInside && !_wire.HasNext)
             {

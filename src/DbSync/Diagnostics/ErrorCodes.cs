@@ -6,8 +6,11 @@ namespace DbSync;
 /// </summary>
 internal static class ErrorCodes
 {
-    /// <summary>What passes by itself: a primary that can't be reached, or that could not serve one statement. A running node tries again.</summary>
-    public static bool IsPassing(string code) => code is PrimaryUnreachable or StatementFailed;
+    /// <summary>
+    /// What passes by itself: a primary that can't be reached, or that could not serve one statement, or a transaction in progress that it has to
+    /// keep for us. A running node tries again.
+    /// </summary>
+    public static bool IsPassing(string code) => code is PrimaryUnreachable or StatementFailed or SpillFull or SpillFailed;
 
     /// <summary>What concerns the primary: its state, its settings, or what it allows.</summary>
     public static bool IsOfPrimary(string code) => code.StartsWith("DBS2", StringComparison.Ordinal);
@@ -42,6 +45,8 @@ internal static class ErrorCodes
     public const string RowTooLarge = "DBS3006";
     public const string DriverMismatch = "DBS3007";
     public const string PrimaryChanged = "DBS3008";
+    public const string SpillFull = "DBS3101";
+    public const string SpillFailed = "DBS3102";
 
     public const string ShardFileDamaged = "DBS4001";
     public const string ShardFileNewer = "DBS4002";

@@ -30,6 +30,8 @@ internal static class Failpoint
     public const string AfterBacklogPiece = "after-backlog-piece";
     public const string BeforeStream = "before-stream";
     public const string AfterStream = "after-stream";
+    public const string AfterSpilledBlock = "after-spilled-block";
+    public const string BeforeReplay = "before-replay";
 
     /// <summary>Every failpoint with what has and has not happened when the process dies there.</summary>
     public static readonly IReadOnlyList<(string Name, string Meaning)> All =
@@ -53,6 +55,8 @@ internal static class Failpoint
         (AfterBacklogPiece, "a piece of a backlog was read through SQL, the slot is not advanced"),
         (BeforeStream, "a backlog was read through SQL, the stream that follows it is not open"),
         (AfterStream, "the stream that follows a backlog is open, nothing came through it yet"),
+        (AfterSpilledBlock, "a block of a transaction that has not ended is in a spill file"),
+        (BeforeReplay, "the commit of a transaction has come whose changes are in a spill file, none is applied"),
     ];
 
     private static readonly string? ArmedName;

@@ -77,6 +77,82 @@ public sealed class MutationTests
         decoder.Decode(First('C'))!.ChangeCount.ShouldBe(0);
     }
 
+    /// <summary>
+    /// Blocks of transactions in progress are only looked into at the commit, so that garbage within one is met then. Whatever comes, and in
+    /// whatever order: it is refused in the one way, or it is a stream; and no file is left.
+    /// </summary>
+    [Fact]
+    public void Garbage_in_blocks_is_refused_at_the_commit_and_leaves_no_file()
+    {
+        var seed = Number("DBSYNC_FUZZ_SEED", 20_261_123);
+        var random = new Random(seed);
+        var recorded = RecordedStream.Load(RecordedStream.InBlocks);
+        var refused = 0;
+        using var directory = new TemporaryDirectory();
+        for (var round = Effort.Cases(200); round > 0; round--)
+        {
+            var messages = recorded.ToList();
+            for (var times = random.Next(1, 4); times > 0; times--)
+            {
+                var at = random.Next(messages.Count);
+                if (random.Next(2) == 0) at = messages.FindIndex(at, m => m[0] is (byte)'S' or (byte)'E' or (byte)'A' or (byte)'c') is >= 0 and var control ? control : at;
+                switch (random.Next(4))
+                {
+                    case 0:
+                        messages.RemoveAt(at);
+                        break;
+                    case 1:
+                        messages.Insert(at, messages[random.Next(messages.Count)]);
+                        break;
+                    default:
+                        messages[at] = MutateOnce(random, messages[at].ToArray());
+                        break;
+                }
+            }
+            var spill = RecordedStream.Spill(directory);
+            using (var decoder = RecordedStream.Decoder(spill))
+            {
+                try
+                {
+                    RecordedStream.Describe(decoder, messages);
+                }
+                catch (DbSyncException exception) when (exception.Code == ErrorCodes.MalformedStream)
+                {
+                    refused++;
+                }
+                catch (Exception exception)
+                {
+                    throw new InvalidOperationException($"Seed {seed}, {round} rounds before the end: {exception.GetType().Name}", exception);
+                }
+            }
+            spill.Bytes.ShouldBe(0);
+            Directory.GetFiles(directory["spill"]).ShouldBeEmpty();
+        }
+        refused.ShouldBeGreaterThan(10);
+    }
+
+    [Fact]
+    public void Blocks_out_of_place_are_refused()
+    {
+        var recorded = RecordedStream.Load(RecordedStream.InBlocks);
+        byte[] First(char kind) => recorded.First(m => m[0] == kind);
+        using var directory = new TemporaryDirectory();
+        using var decoder = RecordedStream.Decoder(RecordedStream.Spill(directory));
+        byte[] again = [.. First('S')[..^1], 0];
+        Refuses(decoder, First('E'), 0).ShouldBeTrue("an end without a block");
+        Refuses(decoder, First('A'), 0).ShouldBeTrue("a rollback of what was not streamed");
+        Refuses(decoder, First('c'), 0).ShouldBeTrue("a commit of what was not streamed");
+        Refuses(decoder, again, 0).ShouldBeTrue("another block before the first");
+        decoder.Decode(First('S'));
+        decoder.IsInside.ShouldBeTrue();
+        foreach (var kind in "SBCAc") Refuses(decoder, First(kind), 0).ShouldBeTrue($"{kind} within a block");
+        Refuses(decoder, "I\0\0\0\0"u8.ToArray(), 0).ShouldBeTrue("a change of no transaction");
+        decoder.Decode(First('E'));
+        Refuses(decoder, First('S'), 0).ShouldBeTrue("a first block once more");
+        decoder.IsInside.ShouldBeFalse();
+        Refuses(RecordedStream.Decoder(), First('S'), 0).ShouldBeTrue("a block that was not asked for");
+    }
+
     /// <summary>A decoder as it stands before a message: with the tables announced so far, inside the transaction begun last.</summary>
     private PgOutputDecoder Before(int count)
     {

@@ -9,10 +9,13 @@ namespace DbSync.Postgres.Tests.Stream;
 /// <summary>Messages of pgoutput as a server sent them, each with a four-byte length before it, and what they say as text.</summary>
 internal static class RecordedStream
 {
-    public const string FileName = "workload.bin";
-    public const string GoldenName = "workload.txt";
+    /// <summary>The recording of <see cref="Workload"/>.</summary>
+    public const string Whole = "workload";
 
-    /// <summary>What <c>Recorded/workload.bin</c> was recorded from.</summary>
+    /// <summary>The recording of <see cref="Streamed"/>, with blocks of transactions that have not ended.</summary>
+    public const string InBlocks = "streamed";
+
+    /// <summary>What <c>Recorded/*.bin</c> were recorded from.</summary>
     public const string Schema =
         """
         CREATE TYPE mood AS ENUM ('sad', 'ok');
@@ -54,13 +57,28 @@ internal static class RecordedStream
         "SELECT pg_replication_origin_session_setup('recorded'); SELECT pg_replication_origin_xact_setup('0/1', now()); INSERT INTO plain (id) VALUES (42)",
     ];
 
-    public static IReadOnlyList<byte[]> Load() => Split(File.ReadAllBytes(Path.Combine(Folder(), FileName)));
+    /// <summary>Statements of two connections, each in the transaction that the connection has open; a third is a bystander's.</summary>
+    public static readonly (int Connection, string Sql)[] Streamed =
+    [
+        (1, "BEGIN; INSERT INTO plain (id, body) SELECT g, repeat('a', 400) FROM generate_series(1000, 1170) g"),
+        (2, "BEGIN; INSERT INTO pair SELECT 'k' || g, g, repeat('x', 3000) FROM generate_series(1000, 1025) g"),
+        (1, "SAVEPOINT a; INSERT INTO by_index SELECT g, 'gone' || g, repeat('g', 400) FROM generate_series(1, 170) g"),
+        (2, "SAVEPOINT a; UPDATE pair SET b = b || '!' WHERE a > 1000; SAVEPOINT b; DELETE FROM pair WHERE a = 1001; RELEASE b"),
+        (3, "INSERT INTO plain (id) VALUES (1)"),
+        (1, "SAVEPOINT b; DELETE FROM plain WHERE id < 1100; ROLLBACK TO a; INSERT INTO by_index SELECT g, 'kept' || g, repeat('k', 400) FROM generate_series(1, 170) g"),
+        (2, "INSERT INTO full_keyless SELECT g, 'b', repeat('y', 3000) FROM generate_series(1, 25) g; COMMIT"),
+        (1, "TRUNCATE full_keyless; INSERT INTO full_keyed SELECT g, 'v', repeat('z', 3000) FROM generate_series(1, 25) g; COMMIT"),
+        (2, "BEGIN; DELETE FROM pair; INSERT INTO plain (id, body) SELECT g, repeat('r', 400) FROM generate_series(2000, 2170) g; ROLLBACK"),
+        (3, "DELETE FROM pair WHERE a < 1010"),
+    ];
 
-    public static string Golden() => File.ReadAllText(Path.Combine(Folder(), GoldenName));
+    public static IReadOnlyList<byte[]> Load(string name = Whole) => Split(File.ReadAllBytes(Path.Combine(Folder(), $"{name}.bin")));
 
-    public static void Save(IReadOnlyList<byte[]> messages, string golden)
+    public static string Golden(string name = Whole) => File.ReadAllText(Path.Combine(Folder(), $"{name}.txt"));
+
+    public static void Save(string name, IReadOnlyList<byte[]> messages, string golden)
     {
-        using var file = File.Create(Path.Combine(Folder(), FileName));
+        using var file = File.Create(Path.Combine(Folder(), $"{name}.bin"));
         var length = new byte[4];
         foreach (var message in messages)
         {
@@ -68,16 +86,36 @@ internal static class RecordedStream
             file.Write(length);
             file.Write(message);
         }
-        File.WriteAllText(Path.Combine(Folder(), GoldenName), golden);
+        File.WriteAllText(Path.Combine(Folder(), $"{name}.txt"), golden);
     }
 
-    public static PgOutputDecoder Decoder() => new(new MessageResolver(), new PartPool(1024, 16, 1 << 24), partBytesMax: 1 << 20, TimeProvider.System);
+    public static PgOutputDecoder Decoder(SpillDirectory? spill = null) => new(
+        new MessageResolver(), new PartPool(1024, 16, 1 << 24), partBytesMax: 1 << 20, TimeProvider.System, spill is null ? null : new StreamedTransactions(spill));
+
+    /// <summary>A folder for transactions in progress.</summary>
+    public static SpillDirectory Spill(TemporaryDirectory directory)
+    {
+        var spill = new SpillDirectory(directory["spill"], bytesMax: 1 << 24, TimeSpan.Zero, TimeProvider.System);
+        spill.Prepare();
+        return spill;
+    }
 
     /// <summary>What a whole stream says: a line for each transaction's end and for each change, without what differs from run to run.</summary>
     public static string Describe(IEnumerable<byte[]> messages)
     {
-        var (decoder, text) = (Decoder(), new StringBuilder());
-        foreach (var message in messages) Describe(decoder.Decode(message), text);
+        using var directory = new TemporaryDirectory();
+        using var decoder = Decoder(Spill(directory));
+        return Describe(decoder, messages);
+    }
+
+    public static string Describe(PgOutputDecoder decoder, IEnumerable<byte[]> messages)
+    {
+        var text = new StringBuilder();
+        foreach (var message in messages)
+        {
+            Describe(decoder.Decode(message), text);
+            while (decoder.HasReplay) Describe(decoder.Replay(), text);
+        }
         return text.ToString();
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Npgsql;
 using Shouldly;
 using Xunit;
@@ -49,6 +50,45 @@ public abstract class ChangeSourceContract : IAsyncDisposable
             "Insert t 6,last",
         ]);
         stream.Seen.Zip(stream.Seen.Skip(1)).ShouldAllBe(pair => pair.First.EndLsn <= pair.Second.CommitLsn);
+    }
+
+    [Fact]
+    public async Task Transactions_that_are_streamed_before_their_end_come_whole_in_commit_order()
+    {
+        using var stream = await StartAsync(before: "ALTER DATABASE \"{0}\" SET logical_decoding_work_mem = '64kB'");
+        await using var early = await ConnectAsync();
+        await using var late = await ConnectAsync();
+        await using var never = await ConnectAsync();
+        await RunAsync(early, "BEGIN; INSERT INTO t SELECT g, 'early' FROM generate_series(1, 2000) g");
+        await RunAsync(late, "BEGIN; INSERT INTO t SELECT g, 'late' FROM generate_series(10001, 12000) g");
+        await RunAsync(never, "BEGIN; INSERT INTO t SELECT g, 'never' FROM generate_series(20001, 22000) g");
+        await RunAsync(early, "SAVEPOINT a; INSERT INTO t SELECT g, 'gone' FROM generate_series(30001, 32000) g; SAVEPOINT b; DELETE FROM t WHERE id < 100; RELEASE b; ROLLBACK TO a");
+        await ExecuteAsync("INSERT INTO t VALUES (-1, 'between')");
+        await RunAsync(late, "UPDATE t SET v = 'late too' WHERE id = 10001; COMMIT");
+        await RunAsync(never, "ROLLBACK");
+        await RunAsync(early, "DELETE FROM t WHERE id = 2000; COMMIT");
+        await stream.UntilAsync(s => s.Seen.Count(t => t.Changes.Count > 0) == 3, Cancel);
+        var seen = stream.Seen.Where(t => t.Changes.Count > 0).ToList();
+        seen.Select(t => (t.Changes.Count, t.Changes[0], t.Changes[^1])).ShouldBe(
+        [
+            (1, "Insert t -1,between", "Insert t -1,between"),
+            (2001, "Insert t 10001,late", "Update t 10001,late too"),
+            (2001, "Insert t 1,early", "Delete t 2000"),
+        ]);
+        seen.Zip(seen.Skip(1)).ShouldAllBe(pair => pair.First.EndLsn <= pair.Second.CommitLsn);
+        await Eventually.Async(
+            async _ => await ScalarAsync($"SELECT stream_txns FROM pg_stat_replication_slots WHERE slot_name = '{Slot}'") is not "0", cancellationToken: Cancel);
+    }
+
+    [Fact]
+    public async Task A_table_that_somebody_has_locked_holds_nothing_up()
+    {
+        using var stream = await StartAsync();
+        await ExecuteAsync($"ALTER PUBLICATION {Publication} ADD TABLE other");
+        await using var locker = await ConnectAsync();
+        await RunAsync(locker, "BEGIN; LOCK TABLE other IN ACCESS EXCLUSIVE MODE");
+        await ExecuteAsync("INSERT INTO t VALUES (1, 'v')");
+        await stream.UntilAsync(s => s.Seen.Any(t => t.Changes.Contains("Insert t 1,v")), Cancel);
     }
 
     [Fact]
@@ -242,16 +282,17 @@ public abstract class ChangeSourceContract : IAsyncDisposable
         await stream.Ended.WaitAsync(TimeSpan.FromSeconds(30), Cancel);
     }
 
-    public async ValueTask DisposeAsync()
+    public virtual async ValueTask DisposeAsync()
     {
         foreach (var made in _made) await made.DisposeAsync();
         GC.SuppressFinalize(this);
     }
 
-    private protected async Task<StreamUnderTest> StartAsync(PostgresServer? server = null)
+    private protected async Task<StreamUnderTest> StartAsync(PostgresServer? server = null, string? before = null)
     {
         server ??= await ServerAsync();
         ConnectionString = new NpgsqlConnectionStringBuilder(await server.CreateDatabaseAsync(cancellationToken: Cancel)) { Pooling = false }.ConnectionString;
+        if (before is not null) await ExecuteAsync(string.Format(CultureInfo.InvariantCulture, before, new NpgsqlConnectionStringBuilder(ConnectionString).Database));
         await ExecuteAsync($"{Schema}; CREATE PUBLICATION {Publication} FOR TABLE t");
         return await OpenAsync(Lsn.Parse(await ScalarAsync($"SELECT lsn::text FROM pg_create_logical_replication_slot('{Slot}', 'pgoutput')")));
     }

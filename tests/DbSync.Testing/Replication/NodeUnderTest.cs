@@ -39,6 +39,12 @@ public sealed class NodeUnderTest : IAsyncDisposable
     /// <summary>From how much log on a backlog is read through SQL, and in what pieces, in bytes; null for the defaults.</summary>
     public (long Least, long Piece)? Backlog { get; set; }
 
+    /// <summary>The most log that one piece of a backlog may have to go through, in bytes.</summary>
+    public long BacklogDecodedBytesMax { get; set; } = 512L << 20;
+
+    /// <summary>What may wait on disk of transactions that have not ended, in bytes.</summary>
+    public long SpillBytesMax { get; set; } = 1L << 30;
+
     internal PostgresSource Source { get; private set; } = null!;
 
     /// <summary>What the node that ran last had applied.</summary>
@@ -67,7 +73,7 @@ public sealed class NodeUnderTest : IAsyncDisposable
     {
         var shards = Enumerable.Range(0, Shards).Select(i => new NodeFile.Shard($"s{i}", NodeFile.FileNameOf($"s{i}", 1))).ToList();
         var identity = new NodeFile("main", "test", Slot, Publication, "", "", shards);
-        var options = PrimaryOptions(Start);
+        var options = PrimaryOptions(Start) with { SpillDirectory = Path.Combine(DataPath, "spill"), SpillBytesMax = SpillBytesMax };
         identity.Save(DataPath); // readers find the shards by it
         var source = Source = new PostgresSource(options, TimeProvider.System);
         var directory = DataDirectory.Lock(DataPath);
@@ -149,6 +155,6 @@ public sealed class NodeUnderTest : IAsyncDisposable
     private PrimaryOptions PrimaryOptions(Lsn start)
     {
         var options = new PrimaryOptions { ConnectionString = ConnectionString, Publication = Publication, Slot = Slot, StartPosition = start };
-        return Backlog is { } backlog ? options with { DrainLeastBytes = backlog.Least, DrainPieceBytes = backlog.Piece } : options;
+        return Backlog is { } backlog ? options with { DrainLeastBytes = backlog.Least, DrainPieceBytes = backlog.Piece, DrainDecodedBytesMax = BacklogDecodedBytesMax } : options;
     }
 }
