@@ -10,7 +10,7 @@ CREATE TABLE "dbsync.shard" (
     applied_lsn INTEGER NOT NULL,
     -- Counts commits, so that readers of several shards can tell whether one moved between two looks.
     commits INTEGER NOT NULL,
-    -- How many rows each table has: entries of 12 bytes, the table's oid and its rows, little-endian.
+    -- How many rows each table has: entries of 16 bytes, its key and its rows, little-endian.
     row_counts BLOB NOT NULL DEFAULT x''
 );
 
@@ -44,6 +44,14 @@ CREATE TABLE "dbsync.dropped" (
     table_oid INTEGER NOT NULL,
     xid INTEGER NOT NULL,
     PRIMARY KEY (table_oid, xid)
+) WITHOUT ROWID;
+
+-- Rows of tables under copy that were read by themselves, each a chunk of one: the cells of the key, and the snapshot.
+CREATE TABLE "dbsync.row" (
+    table_oid INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    snapshot TEXT NOT NULL,
+    PRIMARY KEY (table_oid, key)
 ) WITHOUT ROWID;
 
 -- Columns that hold a value which was kept as PostgreSQL's text (NaN, infinity, ...): only the primary answers queries over them.

@@ -8,28 +8,33 @@ namespace DbSync.Sqlite;
 /// </summary>
 internal sealed class RowCounts
 {
-    private const int EntryBytes = 12; // the table's id (4), its rows (8)
+    private const int EntryBytes = 16; // the table's key, its rows
 
-    private readonly Dictionary<uint, long> _rows = [];
+    private readonly Dictionary<long, long> _rows = [];
     private readonly ChangeBuffer _cell = new(256);
 
     /// <summary>True when a count differs from what was read or written last.</summary>
     public bool HasChanged { get; private set; }
 
-    public long this[uint table] => _rows.GetValueOrDefault(table);
+    public long this[long table] => _rows.GetValueOrDefault(table);
 
-    public void Add(TableId table, long delta) => Set(table.Oid, _rows.GetValueOrDefault(table.Oid) + delta);
+    public void Add(TableId table, long delta) => Set(table.Key, _rows.GetValueOrDefault(table.Key) + delta);
 
-    public void Clear(TableId table) => Set(table.Oid, 0);
+    public void Clear(TableId table) => Set(table.Key, 0);
 
-    public void Forget(uint table) => HasChanged |= _rows.Remove(table);
+    public void Forget(long table) => HasChanged |= _rows.Remove(table);
+
+    public void Rename(TableId from, TableId to)
+    {
+        if (_rows.Remove(from.Key, out var rows)) Set(to.Key, rows);
+    }
 
     /// <summary>Replaces everything by what the file holds.</summary>
     public void Read(ReadOnlySpan<byte> value)
     {
         _rows.Clear();
         for (; value.Length >= EntryBytes; value = value[EntryBytes..])
-            _rows[BinaryPrimitives.ReadUInt32LittleEndian(value)] = BinaryPrimitives.ReadInt64LittleEndian(value[4..]);
+            _rows[BinaryPrimitives.ReadInt64LittleEndian(value)] = BinaryPrimitives.ReadInt64LittleEndian(value[8..]);
         HasChanged = false;
     }
 
@@ -40,8 +45,8 @@ internal sealed class RowCounts
         var value = _cell.BeginCell(CellKind.Blob, _rows.Count * EntryBytes);
         foreach (var (table, rows) in _rows)
         {
-            BinaryPrimitives.WriteUInt32LittleEndian(value, table);
-            BinaryPrimitives.WriteInt64LittleEndian(value[4..], rows);
+            BinaryPrimitives.WriteInt64LittleEndian(value, table);
+            BinaryPrimitives.WriteInt64LittleEndian(value[8..], rows);
             value = value[EntryBytes..];
         }
         _cell.EndCell(_rows.Count * EntryBytes);
@@ -50,7 +55,7 @@ internal sealed class RowCounts
         return Cell.Read(ref written);
     }
 
-    private void Set(uint table, long rows)
+    private void Set(long table, long rows)
     {
         _rows[table] = rows;
         HasChanged = true;

@@ -110,6 +110,17 @@ internal sealed class ShardFile : IShardStore
         _metadata.ClearRows(table.Id);
     }
 
+    public ShardLayout? LoadLayout() => _metadata.LoadLayout();
+
+    public void SaveLayout(ShardLayout layout) => _metadata.SaveLayout(layout.ToRow());
+
+    public void SaveMoved(Lsn commit, TableSchema table, ReadOnlySpan<byte> identity, ReadOnlySpan<byte> row) =>
+        _metadata.SaveMoved(commit, table.Id, identity, row);
+
+    public byte[]? LoadMoved(Lsn commit, TableSchema table, ReadOnlySpan<byte> identity) => _metadata.LoadMoved(commit, table.Id, identity);
+
+    public bool ForgetMoved(Lsn before) => _metadata.ForgetMoved(before);
+
     public IReadOnlyList<TableRecord> LoadTables() => _metadata.LoadTables();
 
     public IReadOnlyList<ChunkRecord> LoadChunks(TableId table) => _metadata.LoadChunks(table);
@@ -142,9 +153,32 @@ internal sealed class ShardFile : IShardStore
         }
     }
 
+    public void PutInPlace(TableSchema shadow)
+    {
+        ForgetWriters();
+        var original = shadow with { Id = shadow.Id.Original };
+        _database.Execute($"DROP TABLE IF EXISTS {SqlName.Quote(original.ReplicaName)}");
+        _database.Execute($"ALTER TABLE {SqlName.Quote(shadow.ReplicaName)} RENAME TO {SqlName.Quote(original.ReplicaName)}");
+        _metadata.Rename(shadow, original);
+        _primaryOnly.Clear();
+    }
+
     public void CreateIndexes(TableSchema table)
     {
-        foreach (var sql in ReplicaTable.CreateIndexSql(table)) _database.Execute(sql);
+        foreach (var index in table.Indexes)
+        {
+            var name = $"{table.ReplicaName}.{index.Name}";
+            for (var i = 2; ; i++)
+            {
+                if (TableOfIndex(name) is not { } taken)
+                {
+                    _database.Execute(ReplicaTable.CreateIndexSql(table, index, name));
+                    break;
+                }
+                if (taken == table.ReplicaName) break;
+                name = $"{table.ReplicaName}.{index.Name}.{i}"; // another's: a shadow's indexes keep their names when it has taken its original's place
+            }
+        }
     }
 
     public void SaveTable(TableRecord record) => _metadata.Update(record);
@@ -156,6 +190,12 @@ internal sealed class ShardFile : IShardStore
     public void SaveDroppedTransaction(TableId table, ulong xid) => _metadata.SaveDropped(table, xid);
 
     public void ForgetDroppedTransactions(TableId table, ulong below) => _metadata.ForgetDropped(table, below);
+
+    public IReadOnlyList<(byte[] Key, TransactionSnapshot Snapshot)> LoadRows(TableId table) => _metadata.LoadRows(table);
+
+    public void SaveRow(TableId table, byte[] key, TransactionSnapshot snapshot) => _metadata.SaveRow(table, key, snapshot);
+
+    public void ForgetRows(TableId table) => _metadata.ForgetRows(table);
 
     public void MarkPrimaryOnly(TableSchema table, int column)
     {
@@ -188,6 +228,11 @@ internal sealed class ShardFile : IShardStore
         _database.Dispose();
     }
 
+    private string? TableOfIndex(string name)
+    {
+        using var found = _database.Prepare("SELECT tbl_name FROM sqlite_schema WHERE type = 'index' AND name = ?");
+        return found.Bind(1, name).Step() ? found.Text(0) : null;
+    }
     private DbSyncException IsThere(TableSchema table) => new(
         ErrorCodes.Diverged,
         $"Shard '{Id}': a row to be inserted into {table} is there already.",

@@ -14,6 +14,7 @@ internal static unsafe partial class SqliteApi
     public const int Corrupt = 11;
     public const int Constraint = 19;
     public const int NotADatabase = 26;
+    public const int Null = 5;
     public const int Row = 100;
     public const int Done = 101;
 

@@ -44,8 +44,17 @@ internal sealed class ShardView : IDisposable
     /// <summary>The position of the rows; zero while the file is still being made.</summary>
     public Lsn Position => HasMetadata ? new Lsn((ulong)_database.QueryInteger("SELECT applied_lsn FROM \"dbsync.shard\"")) : Lsn.Zero;
 
+    /// <summary>The shard layout that holds at the shard's position; null when the replica is not sharded.</summary>
+    public ShardLayout? Layout()
+    {
+        if (!HasMetadata) return null;
+        using var metadata = new ShardMetadata(_database);
+        return metadata.LoadLayout();
+    }
+
     /// <summary>How far each table has come, DbSync's own left out.</summary>
-    public IReadOnlyList<TableProgress> Progress()
+    /// <param name="shadows">Whether it is asked for the copies beside the tables, each under its table's name.</param>
+    public IReadOnlyList<TableProgress> Progress(bool shadows = false)
     {
         var tables = new List<TableProgress>();
         if (!HasMetadata) return tables;
@@ -53,12 +62,13 @@ internal sealed class ShardView : IDisposable
         metadata.ReloadRows();
         using var rows = _database.Prepare(
             """
-            SELECT t.name, t.state, t.oid, count(c.number) + t.chunks, count(c.snapshot) + t.chunks
+            SELECT coalesce(original.name, t.name) AS name, t.state, t.oid, count(c.number) + t.chunks, count(c.snapshot) + t.chunks
             FROM "dbsync.table" AS t LEFT JOIN "dbsync.chunk" AS c ON c.table_oid = t.oid
-            WHERE t.name NOT LIKE 'dbsync.%' GROUP BY t.oid ORDER BY t.name
-            """);
+            LEFT JOIN "dbsync.table" AS original ON original.oid = t.oid - 4294967296
+            WHERE (t.oid >= 4294967296) = ? AND (t.oid >= 4294967296 OR t.name NOT LIKE 'dbsync.%') GROUP BY t.oid ORDER BY name
+            """).Bind(1, shadows ? 1 : 0);
         while (rows.Step())
-            tables.Add(new TableProgress(rows.Text(0), (TableState)rows.Integer(1), metadata.RowsOf((uint)rows.Integer(2)), (int)rows.Integer(4), (int)rows.Integer(3)));
+            tables.Add(new TableProgress(rows.Text(0), (TableState)rows.Integer(1), metadata.RowsOf(rows.Integer(2)), (int)rows.Integer(4), (int)rows.Integer(3)));
         return tables;
     }
 
@@ -67,7 +77,7 @@ internal sealed class ShardView : IDisposable
     {
         if (!HasMetadata) return [];
         using var metadata = new ShardMetadata(_database);
-        return [.. metadata.LoadTables().Where(t => !t.Schema.IsControl)];
+        return [.. metadata.LoadTables().Where(t => !t.Schema.IsControl && !t.Schema.Id.IsShadow)];
     }
 
     /// <summary>Gives the cells of every row of a table, in column order. The span is valid during the call.</summary>

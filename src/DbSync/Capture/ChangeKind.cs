@@ -17,4 +17,10 @@ internal enum ChangeKind : byte
 
     /// <summary>Every row of the table is gone.</summary>
     Truncate = 5,
+
+    /// <summary>As Delete, on the way to another shard, which needs a value of the row: see <see cref="RowMove"/>.</summary>
+    MoveOut = 6,
+
+    /// <summary>As Insert, of a row that leaves values as they were in the shard it comes from.</summary>
+    MoveIn = 7,
 }

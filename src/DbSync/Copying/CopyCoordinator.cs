@@ -18,6 +18,7 @@ internal sealed partial class CopyCoordinator(
     ILogger<CopyCoordinator> logger) : IDisposable
 {
     private readonly CopyRetries _retries = new(options, time);
+    private readonly CopyPace _pace = new(options.BytesPerSecondMax, time);
     private volatile string? _waiting;
 
     /// <summary>What the copy waits for, for people; null when it doesn't.</summary>
@@ -25,6 +26,9 @@ internal sealed partial class CopyCoordinator(
 
     /// <summary>Why a table can't be copied now; null when none is in this way.</summary>
     public DbSyncException? Failure => _retries.Failure;
+
+    /// <summary>How fast each table is copied.</summary>
+    public CopyMeter Meter { get; } = new(time);
 
     public long RowsCopied => Interlocked.Read(ref _rowsCopied);
 
@@ -105,7 +109,7 @@ internal sealed partial class CopyCoordinator(
         }
         catch (DbSyncException exception) when (ErrorCodes.IsOfPrimary(exception.Code))
         {
-            if (_retries.Failed(table.Id, exception)) LogRetry(table.ReplicaName, exception.Message);
+            if (_retries.Failed(table.Id, exception)) LogRetry(table.ToString(), exception.Message);
         }
     }
 
@@ -140,6 +144,7 @@ internal sealed partial class CopyCoordinator(
             return;
         }
         await CompleteAsync(table, cancellationToken);
+        Meter.End(table);
     }
 
     /// <summary>Records the chunks in every shard and returns those that some shard lacks; null when the table was started over meanwhile.</summary>
@@ -159,10 +164,10 @@ internal sealed partial class CopyCoordinator(
         for (var i = 0; i < shards.Count; i++)
         {
             var isPlanned = planned[i];
-            var current = await shards[i].InvokeAsync(
+            var current = await shards[i].InvokeAsync<List<ChunkRecord>?>(
                 (applier, _) =>
                 {
-                    if (applier.CopyOf(table.Id) is not { } copy) return null;
+                    if (applier.CopyOf(table.Id) is not { } copy) return applier.IsLive(table.Id) ? [] : null; // another shard alone started it over
                     if (!isPlanned) applier.Replan(copy, plan);
                     return copy.Chunks.ToList();
                 },
@@ -171,7 +176,8 @@ internal sealed partial class CopyCoordinator(
             if (current is null) return null;
             foreach (var chunk in current.Where(c => c.Snapshot is null)) missing[chunk.Number] = chunk;
         }
-        if (!table.IsControl) LogPlanned(table.ReplicaName, missing.Count, plan.Count);
+        if (!table.IsControl) Meter.Begin(table, missing.Count, plan.Count);
+        if (!table.IsControl) LogPlanned(table.ToString(), missing.Count, plan.Count);
         return [.. missing.Values];
     }
 
@@ -193,17 +199,21 @@ internal sealed partial class CopyCoordinator(
         {
             var snapshot = await ReadAsync(table, chunk, () => BeginAsync(table, chunk, horizon, holders), rows, cancellationToken);
             Interlocked.Increment(ref _chunksRead);
+            if (!placement.IsWhole && !placement.IsEverywhere(table)) rows.Place(table, placement);
             await DeliverAsync(table, chunk with { Snapshot = snapshot, Rows = rows.Count }, rows, holders);
             Interlocked.Add(ref _rowsCopied, rows.Count);
+            Meter.Read(table, rows.Count);
+            var bytes = rows.Buffers.Sum(b => (long)b.Length);
             rows.Clear();
             _spare.Add(rows); // only now: after a failure a shard may still be reading it
             _waiting = null;
+            await _pace.SpendAsync(bytes, cancellationToken);
             return true;
         }
         catch (ChunkNotReadyException notReady)
         {
             _waiting = notReady.Message;
-            LogNotReady(table.ReplicaName, chunk.Number, notReady.Message);
+            LogNotReady(table.ToString(), chunk.Number, notReady.Message);
             if (notReady is { ChangedTo: null, IsGone: false }) return false;
             foreach (var shard in shards)
             {
@@ -244,14 +254,15 @@ internal sealed partial class CopyCoordinator(
         var dropped = new HashSet<ulong>();
         for (var i = 0; i < shards.Count; i++)
         {
-            var (copy, seen) = await shards[i].AskAsync<(TableCopy?, ulong[])>(applier =>
+            var (copy, isLive, seen) = await shards[i].AskAsync<(TableCopy?, bool, ulong[])>(applier =>
             {
                 var copy = applier.CopyOf(table.Id);
-                if (copy is null || !copy.Record.Planned || copy.Chunks.Count <= chunk.Number) return (null, []);
+                if (copy is null || !copy.Record.Planned || copy.Chunks.Count <= chunk.Number) return (null, applier.IsLive(table.Id), []);
                 if (copy.Chunks[chunk.Number].Snapshot is null) copy.Begin(chunk.Number);
-                return (copy, copy.Dropped.ToArray());
+                return (copy, false, copy.Dropped.ToArray());
             });
-            holders[i] = copy ?? throw new TableRestartedException();
+            holders[i] = copy;
+            if (copy is null && !isLive) throw new TableRestartedException();
             dropped.UnionWith(seen);
         }
         return new SnapshotDemand(horizon, dropped);
@@ -263,6 +274,7 @@ internal sealed partial class CopyCoordinator(
         for (var i = 0; i < shards.Count; i++)
         {
             var (ordinal, holder) = (i, holders[i]);
+            if (holder is null) continue;
             deliveries.Add(shards[i].InvokeAsync(
                 (applier, store) =>
                 {
@@ -287,12 +299,9 @@ internal sealed partial class CopyCoordinator(
 
     private long Insert(IShardStore store, TableSchema table, ChunkRows rows, int shard)
     {
-        RowFilter? isHere = null;
-        if (shards.Count > 1 && !placement.IsEverywhere(table))
-        {
-            var identity = new ChangeBuffer(256);
-            isHere = row => IsHere(table, row, identity, shard);
-        }
+        var places = rows.Places;
+        var at = 0;
+        RowFilter? isHere = places.Count == 0 ? null : _ => (places[at++] & (1UL << shard)) != 0;
         var count = 0L;
         foreach (var buffer in rows.Buffers)
         {
@@ -300,14 +309,6 @@ internal sealed partial class CopyCoordinator(
             shards[shard].AnswerQuestions(); // who is about to read the next chunk need not wait for the whole of this one
         }
         return count;
-    }
-
-    private bool IsHere(TableSchema table, ReadOnlySpan<byte> row, ChangeBuffer identity, int shard)
-    {
-        identity.Clear();
-        if (table.HasKey) RowCells.AppendKey(table, row, identity);
-        else identity.Append(row);
-        return (placement.ShardsOf(table, identity.Written) & (1UL << shard)) != 0;
     }
 
     private async Task CompleteAsync(TableSchema table, CancellationToken cancellationToken)
@@ -328,7 +329,7 @@ internal sealed partial class CopyCoordinator(
             Failpoint.Hit(Failpoint.AfterCopyFence);
         }
         requestPosition(); // on a quiet primary nothing else would soon say that the fence is passed
-        if (!table.IsControl) LogCopied(table.ReplicaName, fence);
+        if (!table.IsControl) LogCopied(table.ToString(), fence);
     }
 
     private static void Abandon(ShardWorker shard, TableCopy? holder, int chunk)

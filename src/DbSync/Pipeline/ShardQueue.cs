@@ -64,6 +64,17 @@ internal sealed class ShardQueue(long bytesMax, int partsMax) : IDisposable
         }
     }
 
+    /// <summary>Queues a part that takes no room, whatever else waits.</summary>
+    public void Append(TransactionPart part)
+    {
+        lock (_gate)
+        {
+            if (_closed) return;
+            _parts.Enqueue(part);
+            WakeReader();
+        }
+    }
+
     /// <summary>Queues a command. It runs on the shard's thread, between two changes; false when the shard has stopped.</summary>
     public bool Post(ShardCommand command)
     {

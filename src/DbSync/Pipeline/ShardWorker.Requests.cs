@@ -36,10 +36,10 @@ internal sealed partial class ShardWorker
     /// Applies a whole transaction and makes it visible on the calling thread, when the shard has nothing else to do: handing it to the
     /// shard's own thread would take longer than the work.
     /// </summary>
-    /// <returns>False when it has to be queued.</returns>
+    /// <returns>False when it has to be queued, as always where shards commit together.</returns>
     public bool TryApplyStraight(TransactionPart part)
     {
-        if (!part.Begins || !part.Ends || part.ChangeCount > _options.StraightChangesMax || !Queue.Turn.TryEnter()) return false;
+        if (Gate is not null || !part.Begins || !part.Ends || part.ChangeCount > _options.StraightChangesMax || !Queue.Turn.TryEnter()) return false;
         try
         {
             if (_open || !_atBoundary || _isBusy || _draining || !_hasSlept || Applier.Copies.Count > 0 || !Queue.IsIdle) return false;

@@ -14,6 +14,7 @@ internal sealed partial class ShardWorker : IDisposable
     private readonly TimeProvider _time;
     private readonly Thread _thread;
     private readonly CommitClock _clock;
+    private readonly WalKeeper _wal;
     private readonly List<(Action Committed, Action Cancel)> _awaitingCommit = [];
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -22,6 +23,7 @@ internal sealed partial class ShardWorker : IDisposable
     private bool _skipping;
     private bool _insideChange;
     private bool _discarded;
+    private bool _isHeld;
     private int _batchChanges;
     private int _batchTransactions;
     private bool _isBusy;
@@ -29,6 +31,7 @@ internal sealed partial class ShardWorker : IDisposable
     private bool _hasUpkeep;
     private long _batchStartedAt;
     private long _barrierAt;
+    private TimeSpan _barrierTime;
     private long _committedAt;
     private Lsn _next;
     private ulong _applied;
@@ -43,8 +46,12 @@ internal sealed partial class ShardWorker : IDisposable
         _pool = pool;
         _time = time;
         _clock = new CommitClock(delays, time);
+        _wal = new WalKeeper(store, options, time);
         Queue = new ShardQueue(options.QueueBytesMax, options.QueuePartsMax);
-        Applier = new ChangeApplier(store) { WaitForChunk = WaitForChunk };
+        Applier = new ChangeApplier(store)
+        {
+            WaitForChunk = WaitForCommand, WaitForMove = WaitForMove, Wake = () => Queue!.Post(new ShardCommand(() => { }, () => { })),
+        };
         _next = store.Position;
         _applied = store.Position.Value; // but not known to be durable: the process may have died before it was synced
         _barrierAt = time.GetTimestamp();
@@ -56,6 +63,9 @@ internal sealed partial class ShardWorker : IDisposable
 
     /// <summary>Raised on the worker's thread after each durable barrier.</summary>
     public Action<ShardWorker>? BarrierPassed { get; set; }
+
+    /// <summary>Has this shard commit together with the others; null for a node's only shard.</summary>
+    public CommitGate? Gate { get; set; }
 
     public ShardId Id => _store.Id;
 
@@ -70,12 +80,15 @@ internal sealed partial class ShardWorker : IDisposable
     /// <summary>What survives a power loss.</summary>
     public Lsn Durable => new(Volatile.Read(ref _durable));
 
+    /// <summary>Commit on the primary to visible here.</summary>
+    public DelayHistogram Delays => _clock.Total;
+
     public long ChangesApplied { get; private set; }
 
     public long TransactionsApplied { get; private set; }
 
     /// <summary>What was spent on making positions durable and on copying SQLite's log back.</summary>
-    public TimeSpan SyncTime { get; private set; }
+    public TimeSpan SyncTime => _wal.Spent + _barrierTime;
 
     /// <summary>Ends when the worker has stopped; faulted when it stopped because of an error.</summary>
     public Task Stopped => _stopped.Task;
@@ -85,15 +98,20 @@ internal sealed partial class ShardWorker : IDisposable
 
     public void Start()
     {
-        _isCopying = Applier.Copies.Count > 0;
+        _isCopying = Applier.IsIncomplete;
         _thread.Start();
     }
 
     /// <summary>Before <see cref="Start"/>: creates the tables that are published and not here, and drops those no longer published.</summary>
-    public void Align(IReadOnlyList<TableSchema> published)
+    /// <param name="published">The tables of the publication.</param>
+    /// <param name="layout">The shard layout for a file that has none yet; null for a replica without.</param>
+    /// <param name="startOver">The tables, by their names here, to be copied again.</param>
+    public void Align(IReadOnlyList<TableSchema> published, ShardLayout? layout, IReadOnlyCollection<string> startOver)
     {
         _store.Begin(durable: false);
+        if (layout is not null && _store.LoadLayout() is null) Applier.Switch(layout);
         Applier.Align(published, Applier.Tables.ToDictionary(t => t.Schema.Id, t => t.Schema.Entry));
+        foreach (var table in Applier.Tables.Where(t => startOver.Contains(t.Schema.ReplicaName, StringComparer.Ordinal)).ToList()) Applier.Start(table.Schema);
         _store.Commit(_store.Position);
     }
 
@@ -115,11 +133,21 @@ internal sealed partial class ShardWorker : IDisposable
         {
             Queue.Clear(_pool);
             if (_insideChange) _discarded = true;
-            else if (!_atBoundary) Rollback();
+            else if (!_atBoundary || (_open && !MayCommitAlone)) Rollback();
             else if (_open) Commit();
+            _isHeld = false;
             return true;
         },
         writes: false);
+
+    /// <summary>On the worker's thread: all shards of the node have come to the end of a batch.</summary>
+    public void CommitWithOthers(long round)
+    {
+        if (!Gate!.IsCurrent(round)) return;
+        _isHeld = false;
+        if (_open && _atBoundary && !_insideChange) Commit(); // inside one only when another shard has failed
+        Gate.Committed(round);
+    }
 
     public void Dispose()
     {
@@ -135,13 +163,13 @@ internal sealed partial class ShardWorker : IDisposable
         {
             while (true)
             {
-                var wait = _draining ? TimeSpan.Zero : NextWait();
-                if (!TakeOne(commandsOnly: false, wait))
+                var wait = _draining && !_isHeld ? TimeSpan.Zero : NextWait();
+                if (!TakeOne(commandsOnly: _isHeld, wait))
                 {
                     if (_draining) break;
                     Idle();
                 }
-                if (_open && _atBoundary && IsBatchFull()) Commit();
+                if (_open && _atBoundary && IsBatchFull() && MayCommitAlone) Commit();
             }
             if (!_atBoundary) Rollback();
             else if (_open) Commit();
@@ -152,6 +180,7 @@ internal sealed partial class ShardWorker : IDisposable
         catch (Exception exception)
         {
             Queue.Close();
+            Gate?.Fail();
             CancelAwaiting();
             RollbackQuietly();
             _stopped.TrySetException(exception);
@@ -167,7 +196,8 @@ internal sealed partial class ShardWorker : IDisposable
     {
         if (!Queue.Take(wait, commandsOnly, out var command, out var part)) return false;
         if (command is not null) command.Run();
-        else Apply(part!);
+        else if (part!.EndsBatch) Arrive(part);
+        else Apply(part);
         return true;
     }
 
@@ -176,7 +206,8 @@ internal sealed partial class ShardWorker : IDisposable
         _hasSlept = true;
         _hasUpkeep = NeedsUpkeep;
         if (!_atBoundary) return Timeout.InfiniteTimeSpan; // the rest of this transaction comes, or a command says that it won't
-        if (_open) return TimeSpan.Zero;
+        if (_isHeld) return Timeout.InfiniteTimeSpan;
+        if (_open) return MayCommitAlone ? TimeSpan.Zero : Timeout.InfiniteTimeSpan;
         if (!_hasUpkeep) return Timeout.InfiniteTimeSpan;
         var wait = _options.BarrierInterval - _time.GetElapsedTime(_barrierAt);
         return wait > TimeSpan.Zero ? wait : TimeSpan.Zero;
@@ -190,11 +221,11 @@ internal sealed partial class ShardWorker : IDisposable
             if (Applied != Durable)
             {
                 Barrier();
-                KeepWalShort();
+                _wal.AfterCommit();
                 return;
             }
             _barrierAt = _time.GetTimestamp();
-            CopyBackWal(_options.IdleWalBytesMax);
+            _wal.WhenIdle();
             return;
         }
         var pause = _isBusy ? _options.CommitPause - _time.GetElapsedTime(_committedAt) : TimeSpan.Zero;
@@ -202,12 +233,37 @@ internal sealed partial class ShardWorker : IDisposable
         else Commit();
     }
 
-    private void WaitForChunk()
+    /// <summary>True when a commit leaves the position where it is, or when there is nobody to keep pace with.</summary>
+    private bool MayCommitAlone => Gate is null || _next == Applied;
+
+    private void WaitForCommand()
     {
         _insideChange = true;
         TakeOne(commandsOnly: true, Timeout.InfiniteTimeSpan);
         _insideChange = false;
         if (_discarded) throw new PartDiscardedException();
+    }
+
+    private void WaitForMove(RowMove move)
+    {
+        while (!move.IsDecided)
+        {
+            WaitForCommand();
+            if (!_draining || !Gate!.HasFailed) continue;
+            Queue.Clear(_pool); // who had the row has failed, and the node is stopping
+            throw new PartDiscardedException();
+        }
+    }
+
+    /// <summary>The end of a batch: nothing more is applied until every shard is here and all commit.</summary>
+    private void Arrive(TransactionPart marker)
+    {
+        _pool.Return(marker);
+        _isHeld = true;
+        if (!Gate!.Arrive()) return;
+        var pause = _options.CommitPause - _time.GetElapsedTime(_committedAt);
+        if (pause > TimeSpan.Zero) Queue.Gather(pause); // what follows closely shares the next commit, and readers find all shards at one position meanwhile
+        Gate.Release();
     }
 
     private void Apply(TransactionPart part)
@@ -219,6 +275,7 @@ internal sealed partial class ShardWorker : IDisposable
         try
         {
             if (!_skipping) ApplyNew(part);
+            else Applier.Tell(part);
         }
         catch (PartDiscardedException)
         {
@@ -235,10 +292,11 @@ internal sealed partial class ShardWorker : IDisposable
     {
         EnsureOpen();
         Applier.Apply(part);
-        foreach (var (table, column) in part.KeptAsText) _store.MarkPrimaryOnly(table, column);
+        foreach (var (table, column) in part.KeptAsText) Applier.MarkPrimaryOnly(table, column);
         _batchChanges += part.ChangeCount;
         ChangesApplied += part.ChangeCount;
         if (!part.Ends) return;
+        if (part.Layout is { } layout) Applier.Switch(layout);
         if (part.EndLsn <= _next)
             throw new DbSyncException(
                 ErrorCodes.OutOfOrder, $"Shard '{Id}' stands at {_next} and was given a transaction that ends at {part.EndLsn}.");
@@ -266,7 +324,7 @@ internal sealed partial class ShardWorker : IDisposable
     {
         MakeVisible();
         if (_time.GetElapsedTime(_barrierAt) >= _options.BarrierInterval) Barrier();
-        KeepWalShort();
+        _wal.AfterCommit();
         _committedAt = _time.GetTimestamp();
     }
 
@@ -279,31 +337,13 @@ internal sealed partial class ShardWorker : IDisposable
         _open = false;
         Failpoint.Hit(Failpoint.AfterCommit);
         if (promoted) Failpoint.Hit(Failpoint.AfterTableLive);
-        _isCopying = Applier.Copies.Count > 0;
+        _isCopying = Applier.IsIncomplete;
         Volatile.Write(ref _applied, _next.Value);
         _clock.Visible();
         foreach (var (committed, _) in _awaitingCommit) committed();
         _awaitingCommit.Clear();
         Committed?.Invoke(this);
         _isBusy = _batchTransactions >= _options.BusyTransactionsMin;
-    }
-
-    /// <summary>The log is copied back beside the writing; the writer does the rest, and all of it where it grows faster than that.</summary>
-    private void KeepWalShort()
-    {
-        var bytes = _store.WalBytes;
-        if (bytes <= _options.WalBytesMax || (bytes <= _options.WalBytesHardMax && _store.CopyWalAside())) return;
-        CopyBackWal(_options.WalBytesMax);
-    }
-
-    private void CopyBackWal(long bytesMax)
-    {
-        if (_store.WalBytes <= bytesMax) return;
-        Failpoint.Hit(Failpoint.BeforeWalTruncation);
-        var started = _time.GetTimestamp();
-        _store.TruncateWal();
-        SyncTime += _time.GetElapsedTime(started);
-        Failpoint.Hit(Failpoint.AfterWalTruncation);
     }
 
     /// <summary>Makes everything committed so far survive a power loss; only such positions are acknowledged.</summary>
@@ -313,8 +353,9 @@ internal sealed partial class ShardWorker : IDisposable
         if (Durable == Applied) return;
         Failpoint.Hit(Failpoint.BeforeBarrier);
         _store.Begin(durable: true);
+        Applier.ForgetTold(Gate?.Durable ?? Applied);
         _store.Commit(Applied);
-        SyncTime += _time.GetElapsedTime(_barrierAt);
+        _barrierTime += _time.GetElapsedTime(_barrierAt);
         Volatile.Write(ref _durable, _applied);
         Failpoint.Hit(Failpoint.AfterBarrier);
         BarrierPassed?.Invoke(this);

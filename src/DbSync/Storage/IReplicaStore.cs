@@ -60,6 +60,20 @@ internal interface IShardStore : IDisposable
 
     void Truncate(TableSchema table);
 
+    /// <summary>The shard layout that holds at this position; null when there is none.</summary>
+    ShardLayout? LoadLayout();
+
+    void SaveLayout(ShardLayout layout);
+
+    /// <summary>Keeps a row that a transaction moved to another shard, which may have to be told of it again.</summary>
+    void SaveMoved(Lsn commit, TableSchema table, ReadOnlySpan<byte> identity, ReadOnlySpan<byte> row);
+
+    /// <summary>The cells of a row that was kept; null when there is none.</summary>
+    byte[]? LoadMoved(Lsn commit, TableSchema table, ReadOnlySpan<byte> identity);
+
+    /// <summary>Forgets rows that moved before a position; false when none is left.</summary>
+    bool ForgetMoved(Lsn before);
+
     IReadOnlyList<TableRecord> LoadTables();
 
     IReadOnlyList<ChunkRecord> LoadChunks(TableId table);
@@ -70,6 +84,9 @@ internal interface IShardStore : IDisposable
     void CreateTable(TableRecord record);
 
     void DropTable(TableId table);
+
+    /// <summary>Lets a shadow take its original's place, name and id; the original's rows go.</summary>
+    void PutInPlace(TableSchema shadow);
 
     /// <summary>Builds the indexes of the primary that are not there yet.</summary>
     void CreateIndexes(TableSchema table);
@@ -85,6 +102,13 @@ internal interface IShardStore : IDisposable
 
     /// <summary>Remembers a transaction whose change was dropped because its chunk is not here yet.</summary>
     void SaveDroppedTransaction(TableId table, ulong xid);
+
+    /// <summary>The rows of a table under copy that were read by themselves, by the cells of their keys.</summary>
+    IReadOnlyList<(byte[] Key, TransactionSnapshot Snapshot)> LoadRows(TableId table);
+
+    void SaveRow(TableId table, byte[] key, TransactionSnapshot snapshot);
+
+    void ForgetRows(TableId table);
 
     /// <summary>Forgets those below <paramref name="below"/>.</summary>
     void ForgetDroppedTransactions(TableId table, ulong below);

@@ -49,6 +49,21 @@ public sealed class SyncPipelineTests
     }
 
     [Fact]
+    public async Task Shards_become_visible_at_the_same_positions_however_fast_each_is()
+    {
+        using var rig = new Rig(new FakeSource(_ => new FakeStream(Endless)), 3);
+        rig.Stores[1].OnInsert = () => Thread.SpinWait(2000);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        var running = rig.Pipeline.RunAsync(stop.Token);
+        await Eventually.Async(() => rig.Pipeline.Applied > new Lsn(20_000), cancellationToken: Cancel);
+        await stop.CancelAsync();
+        await running.WaitAsync(TimeSpan.FromSeconds(20), Cancel);
+        var common = rig.Stores.Min(s => s.Visible.Count) - 1; // a stop may come between the parts of a transaction, and ends each where it is
+        common.ShouldBeGreaterThan(10);
+        foreach (var store in rig.Stores) store.Visible.Take(common).ShouldBe(rig.Stores[0].Visible.Take(common));
+    }
+
+    [Fact]
     public async Task Only_what_every_shard_has_synced_is_acknowledged()
     {
         IReadOnlyList<FakeShardStore> stores = [];
@@ -152,13 +167,15 @@ public sealed class SyncPipelineTests
             foreach (var store in Stores) store.Tables.Add(new TableRecord(Table, TableState.Live, Planned: true, Lsn.Zero));
             _workers = [.. Stores.Select(s => new ShardWorker(s, options, pool, new DelayMeter(TimeProvider.System), TimeProvider.System))];
             Acknowledge = new AcknowledgeTracker(_workers);
+            var gate = shards > 1 ? new CommitGate(_workers, pool) : null;
             foreach (var worker in _workers)
             {
                 worker.BarrierPassed = _ => Acknowledge.Advance();
                 worker.Start();
             }
             Pipeline = new SyncPipeline(
-                source, _workers, new PartRouter(shards, new EverywherePlacement(), pool), pool, Acknowledge, _hold, new DelayMeter(TimeProvider.System), () => { }, options,
+                source, _workers, new PartRouter(shards, new EverywherePlacement(), pool, () => { }), pool, Acknowledge, _hold, gate,
+                new LayoutFeed("main", new CurrentPlacement(), [.. _workers.Select(w => w.Id)]), new DelayMeter(TimeProvider.System), () => { }, options,
                 TimeProvider.System, NullLogger<SyncPipeline>.Instance);
         }
 
