@@ -9,7 +9,9 @@ CREATE TABLE "dbsync.shard" (
     -- The position that the rows belong to: the end of the last transaction applied.
     applied_lsn INTEGER NOT NULL,
     -- Counts commits, so that readers of several shards can tell whether one moved between two looks.
-    commits INTEGER NOT NULL
+    commits INTEGER NOT NULL,
+    -- How many rows each table has: entries of 16 bytes, its key and its rows, little-endian.
+    row_counts BLOB NOT NULL DEFAULT x''
 );
 
 -- The replicated tables. State: 1 copying, 2 catching up, 3 live; only live tables may be read.
@@ -20,7 +22,6 @@ CREATE TABLE "dbsync.table" (
     state INTEGER NOT NULL,
     planned INTEGER NOT NULL,
     readable_from INTEGER NOT NULL,
-    rows INTEGER NOT NULL,
     -- In how many chunks a live table was copied; their own rows go when it becomes live.
     chunks INTEGER NOT NULL DEFAULT 0
 );

@@ -65,11 +65,7 @@ internal sealed class ShardFile : IShardStore
 
     public void Commit(Lsn position)
     {
-        foreach (var writer in _writers.Values)
-        {
-            if (writer.RowDelta != 0) _metadata.AddRows(writer.Table.Id, writer.RowDelta);
-            writer.RowDelta = 0;
-        }
+        CountRows();
         _metadata.SavePosition(position);
         _commit.Run();
         Position = position;
@@ -80,6 +76,7 @@ internal sealed class ShardFile : IShardStore
         _database.Execute("ROLLBACK");
         _primaryOnly.Clear();
         ForgetWriters();
+        _metadata.ReloadRows();
     }
 
     public void Journal(Lsn endLsn, uint xid)
@@ -248,8 +245,18 @@ internal sealed class ShardFile : IShardStore
         return _writer;
     }
 
+    private void CountRows()
+    {
+        foreach (var writer in _writers.Values)
+        {
+            if (writer.RowDelta != 0) _metadata.AddRows(writer.Table.Id, writer.RowDelta);
+            writer.RowDelta = 0;
+        }
+    }
+
     private void ForgetWriters()
     {
+        CountRows();
         foreach (var writer in _writers.Values)
         {
             writer.Dispose();

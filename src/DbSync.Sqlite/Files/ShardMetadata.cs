@@ -8,6 +8,7 @@ internal sealed class ShardMetadata(SqliteDatabase database) : IDisposable
 {
     private static readonly string[] PerTable = ["dbsync.chunk", "dbsync.dropped", "dbsync.row", "dbsync.primary_only"];
     private readonly Dictionary<string, SqliteStatement> _statements = [];
+    private readonly RowCounts _rows = new();
 
     /// <summary>Makes the file this shard's, or checks that it is; returns its position.</summary>
     public Lsn Claim(ShardIdentity identity)
@@ -21,11 +22,32 @@ internal sealed class ShardMetadata(SqliteDatabase database) : IDisposable
                 ErrorCodes.ShardFileMismatch,
                 $"The file is shard '{row.Text(2)}' of replica '{row.Text(0)}', and shard '{identity.Shard}' of '{identity.Replica}' was looked for.",
                 "Put back the right file, or copy the shard again with 'dbsync resync'.");
+        ReloadRows();
         return new Lsn((ulong)row.Integer(3));
     }
 
-    public void SavePosition(Lsn position) =>
-        Prepared("UPDATE \"dbsync.shard\" SET applied_lsn = ?, commits = commits + 1").Bind(1, (long)position.Value).Run();
+    /// <summary>Reads the counts as they stand in the file, at the beginning and after a rollback.</summary>
+    public void ReloadRows()
+    {
+        var row = Prepared("SELECT row_counts FROM \"dbsync.shard\" WHERE id = 1");
+        row.Step();
+        _rows.Read(row.Bytes(0));
+        row.Reset();
+    }
+
+    public long RowsOf(long table) => _rows[table];
+
+    public void SavePosition(Lsn position)
+    {
+        if (!_rows.HasChanged)
+        {
+            Prepared("UPDATE \"dbsync.shard\" SET applied_lsn = ?, commits = commits + 1 WHERE id = 1").Bind(1, (long)position.Value).Run();
+            return;
+        }
+        var update = Prepared("UPDATE \"dbsync.shard\" SET applied_lsn = ?, commits = commits + 1, row_counts = ? WHERE id = 1");
+        update.Bind(1, (long)position.Value).Bind(2, _rows.Write());
+        update.Run();
+    }
 
     public void Journal(Lsn endLsn, uint xid) =>
         Prepared("INSERT INTO \"dbsync.journal\" (end_lsn, xid) VALUES (?, ?)").Bind(1, (long)endLsn.Value).Bind(2, xid).Run();
@@ -43,7 +65,7 @@ internal sealed class ShardMetadata(SqliteDatabase database) : IDisposable
     }
 
     public void Insert(TableRecord record) =>
-        Prepared("INSERT INTO \"dbsync.table\" (oid, name, schema, state, planned, readable_from, rows) VALUES (?, ?, ?, ?, ?, ?, 0)")
+        Prepared("INSERT INTO \"dbsync.table\" (oid, name, schema, state, planned, readable_from) VALUES (?, ?, ?, ?, ?, ?)")
             .Bind(1, record.Schema.Id.Key)
             .Bind(2, record.Schema.ReplicaName)
             .Bind(3, JsonSerializer.Serialize(record.Schema))
@@ -61,10 +83,9 @@ internal sealed class ShardMetadata(SqliteDatabase database) : IDisposable
             .Bind(5, record.Schema.Id.Key)
             .Run();
 
-    public void AddRows(TableId table, long delta) =>
-        Prepared("UPDATE \"dbsync.table\" SET rows = rows + ? WHERE oid = ?").Bind(1, delta).Bind(2, table.Key).Run();
+    public void AddRows(TableId table, long delta) => _rows.Add(table, delta);
 
-    public void ClearRows(TableId table) => Prepared("UPDATE \"dbsync.table\" SET rows = 0 WHERE oid = ?").Bind(1, table.Key).Run();
+    public void ClearRows(TableId table) => _rows.Clear(table);
 
     /// <summary>The names of tables that a table of this id or name has in the file now.</summary>
     public List<string> NamesOf(TableSchema schema)
@@ -81,6 +102,8 @@ internal sealed class ShardMetadata(SqliteDatabase database) : IDisposable
         foreach (var child in PerTable)
             Prepared($"DELETE FROM {SqlName.Quote(child)} WHERE table_oid IN (SELECT oid FROM \"dbsync.table\" WHERE oid = ? OR name = ?)")
                 .Bind(1, schema.Id.Key).Bind(2, schema.ReplicaName).Run();
+        var gone = Prepared("SELECT oid FROM \"dbsync.table\" WHERE oid = ? OR name = ?").Bind(1, schema.Id.Key).Bind(2, schema.ReplicaName);
+        while (gone.Step()) _rows.Forget(gone.Integer(0));
         Prepared("DELETE FROM \"dbsync.table\" WHERE oid = ? OR name = ?").Bind(1, schema.Id.Key).Bind(2, schema.ReplicaName).Run();
     }
 
@@ -88,6 +111,7 @@ internal sealed class ShardMetadata(SqliteDatabase database) : IDisposable
     public void Rename(TableSchema shadow, TableSchema original)
     {
         Forget(original);
+        _rows.Rename(shadow.Id, original.Id);
         foreach (var child in PerTable)
             Prepared($"UPDATE {SqlName.Quote(child)} SET table_oid = ? WHERE table_oid = ?").Bind(1, original.Id.Key).Bind(2, shadow.Id.Key).Run();
         Prepared("UPDATE \"dbsync.table\" SET oid = ?, name = ?, schema = ? WHERE oid = ?")

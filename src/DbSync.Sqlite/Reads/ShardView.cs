@@ -58,15 +58,17 @@ internal sealed class ShardView : IDisposable
     {
         var tables = new List<TableProgress>();
         if (!HasMetadata) return tables;
+        using var metadata = new ShardMetadata(_database);
+        metadata.ReloadRows();
         using var rows = _database.Prepare(
             """
-            SELECT coalesce(original.name, t.name) AS name, t.state, t.rows, count(c.number) + t.chunks, count(c.snapshot) + t.chunks
+            SELECT coalesce(original.name, t.name) AS name, t.state, t.oid, count(c.number) + t.chunks, count(c.snapshot) + t.chunks
             FROM "dbsync.table" AS t LEFT JOIN "dbsync.chunk" AS c ON c.table_oid = t.oid
             LEFT JOIN "dbsync.table" AS original ON original.oid = t.oid - 4294967296
             WHERE (t.oid >= 4294967296) = ? AND (t.oid >= 4294967296 OR t.name NOT LIKE 'dbsync.%') GROUP BY t.oid ORDER BY name
             """).Bind(1, shadows ? 1 : 0);
         while (rows.Step())
-            tables.Add(new TableProgress(rows.Text(0), (TableState)rows.Integer(1), rows.Integer(2), (int)rows.Integer(4), (int)rows.Integer(3)));
+            tables.Add(new TableProgress(rows.Text(0), (TableState)rows.Integer(1), metadata.RowsOf(rows.Integer(2)), (int)rows.Integer(4), (int)rows.Integer(3)));
         return tables;
     }
 

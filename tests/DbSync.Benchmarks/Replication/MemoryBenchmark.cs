@@ -52,7 +52,6 @@ internal static class MemoryBenchmark
     private static async Task UntilAsync(string directory, TestProcess tool, long rows, CancellationToken cancellationToken)
     {
         var path = Path.Combine(directory, "main.1.db");
-        var sql = string.Create(CultureInfo.InvariantCulture, $"SELECT count(*) FROM \"dbsync.table\" WHERE name = 'orders' AND state = 3 AND rows >= {rows}");
         await Poll.UntilAsync(() => Alive() && File.Exists(path) && Has(), cancellationToken);
 
         bool Alive() => !tool.HasExited ? true : throw new InvalidOperationException(tool.StandardError);
@@ -61,8 +60,8 @@ internal static class MemoryBenchmark
         {
             try
             {
-                using var database = new Sqlite.SqliteDatabase(path, "shard", readOnly: true);
-                return database.QueryInteger(sql) > 0;
+                using var view = new Sqlite.ShardView(directory, new NodeFile.Shard("main", "main.1.db"));
+                return view.Progress().Any(t => t is { Name: "orders", State: TableState.Live } && t.Rows >= rows);
             }
             catch (DbSyncException)
             {

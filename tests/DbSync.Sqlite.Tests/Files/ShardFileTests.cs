@@ -76,8 +76,8 @@ public sealed class ShardFileTests : ReplicaStoreContract
 
     private long RowsOf(string table)
     {
-        using var database = new SqliteDatabase(FileOf(DataPath, "s0"), "s0", readOnly: true);
-        return database.QueryInteger($"SELECT rows FROM \"dbsync.table\" WHERE name = '{table}'");
+        using var view = new ShardView(DataPath, new NodeFile.Shard("s0", NodeFile.FileNameOf("s0", 1)));
+        return view.Progress().Single(p => p.Name == table).Rows;
     }
 }
 
