@@ -8,6 +8,8 @@ namespace DbSync;
 /// </summary>
 internal sealed partial class ShardWorker : IDisposable
 {
+    private const long QuietTransactionsMax = 8; // between two barriers
+
     private readonly IShardStore _store;
     private readonly PipelineOptions _options;
     private readonly PartPool _pool;
@@ -33,6 +35,7 @@ internal sealed partial class ShardWorker : IDisposable
     private long _barrierAt;
     private TimeSpan _barrierTime;
     private long _committedAt;
+    private long _appliedAtIdle;
     private Lsn _next;
     private ulong _applied;
     private ulong _durable;
@@ -217,15 +220,12 @@ internal sealed partial class ShardWorker : IDisposable
     {
         if (!_open)
         {
-            // The log is copied back once nothing has come for a whole interval: it would hold up who comes meanwhile.
-            if (Applied != Durable)
-            {
-                Barrier();
-                _wal.AfterCommit();
-                return;
-            }
-            _barrierAt = _time.GetTimestamp();
-            _wal.WhenIdle();
+            // While more than heartbeats comes, the log is not copied back here: that would hold up who comes meanwhile.
+            var isQuiet = TransactionsApplied - _appliedAtIdle <= QuietTransactionsMax;
+            _appliedAtIdle = TransactionsApplied;
+            Barrier();
+            if (isQuiet) _wal.WhenIdle();
+            else _wal.AfterCommit();
             return;
         }
         var pause = _isBusy ? _options.CommitPause - _time.GetElapsedTime(_committedAt) : TimeSpan.Zero;
