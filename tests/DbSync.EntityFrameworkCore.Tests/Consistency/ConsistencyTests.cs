@@ -167,7 +167,7 @@ public sealed class ConsistencyTests(ShopFixture shop)
         await using var node = await NodeAsync();
         await node.ExecuteAsync("CREATE ROLE tenant LOGIN; GRANT SELECT ON counters TO tenant; ALTER TABLE counters ENABLE ROW LEVEL SECURITY");
         var asTenant = new Npgsql.NpgsqlConnectionStringBuilder(node.ConnectionString) { Username = "tenant" }.ConnectionString;
-        await using var db = new CounterContext(new DbContextOptionsBuilder<CounterContext>().UseNpgsql(asTenant).UseDbSync(node.DataPath).Options);
+        await using var db = new CounterContext(new DbContextOptionsBuilder<CounterContext>().OfManyKinds().UseNpgsql(asTenant).UseDbSync(node.DataPath).Options);
         db.Counters.AsNoTracking().GetRoute().Reason.ShouldBe(RouteReason.Rights);
         (await db.Counters.AsNoTracking().CountAsync(Cancel)).ShouldBe(0);
     }
@@ -178,7 +178,7 @@ public sealed class ConsistencyTests(ShopFixture shop)
         await using var node = await NodeAsync();
         await node.ExecuteAsync("CREATE ROLE guest LOGIN; GRANT SELECT ON counters TO guest");
         var asGuest = new Npgsql.NpgsqlConnectionStringBuilder(node.ConnectionString) { Username = "guest" }.ConnectionString;
-        await using var db = new CounterContext(new DbContextOptionsBuilder<CounterContext>().UseNpgsql(asGuest).UseDbSync(node.DataPath, o => o.WaitUpTo(Long)).Options);
+        await using var db = new CounterContext(new DbContextOptionsBuilder<CounterContext>().OfManyKinds().UseNpgsql(asGuest).UseDbSync(node.DataPath, o => o.WaitUpTo(Long)).Options);
         var query = db.Counters.AsNoTracking().WithConsistency(ReadConsistency.Eventual);
         query.GetRoute().Reason.ShouldBe(RouteReason.Replica);
         foreach (var (change, route) in new[]
@@ -203,7 +203,7 @@ public sealed class ConsistencyTests(ShopFixture shop)
         await node.ExecuteAsync("CREATE ROLE writer LOGIN; GRANT USAGE ON SCHEMA dbsync TO writer; GRANT EXECUTE ON FUNCTION dbsync.nudge() TO writer");
         await node.ExecuteAsync("GRANT SELECT ON counters TO writer; CREATE TABLE elsewhere (id int); GRANT ALL ON elsewhere TO writer");
         var asWriter = new Npgsql.NpgsqlConnectionStringBuilder(node.ConnectionString) { Username = "writer" }.ConnectionString;
-        await using var db = new CounterContext(new DbContextOptionsBuilder<CounterContext>().UseNpgsql(asWriter)
+        await using var db = new CounterContext(new DbContextOptionsBuilder<CounterContext>().OfManyKinds().UseNpgsql(asWriter)
             .UseDbSync(node.DataPath, o => o.WaitUpTo(Long).LimitStaleness(null).ThrowOnFallback()).Options);
         await Eventually.Async(
             async _ =>
@@ -236,7 +236,7 @@ public sealed class ConsistencyTests(ShopFixture shop)
     {
         public IQueryable<Price> Prices => Set<Price>().AsNoTracking();
 
-        public static PriceContext On(NodeUnderTest node) => new(new DbContextOptionsBuilder<PriceContext>().UseNpgsql(node.ConnectionString)
+        public static PriceContext On(NodeUnderTest node) => new(new DbContextOptionsBuilder<PriceContext>().OfManyKinds().UseNpgsql(node.ConnectionString)
             .UseDbSync(node.DataPath, o => o.WaitUpTo(Long)).Options);
 
         protected override void OnModelCreating(ModelBuilder modelBuilder) => modelBuilder.Entity<Price>(b =>

@@ -11,7 +11,7 @@ internal sealed class CounterContext(DbContextOptions<CounterContext> options) :
     public DbSet<Counter> Counters => Set<Counter>();
 
     public static CounterContext On(NodeUnderTest node, Action<DbSyncOptionsBuilder>? configure = null) =>
-        new(new DbContextOptionsBuilder<CounterContext>().UseNpgsql(node.ConnectionString).UseDbSync(node.DataPath, configure).Options);
+        new(new DbContextOptionsBuilder<CounterContext>().OfManyKinds().UseNpgsql(node.ConnectionString).UseDbSync(node.DataPath, configure).Options);
 
     protected override void OnModelCreating(ModelBuilder modelBuilder) => modelBuilder.Entity<Counter>(b =>
     {

@@ -202,7 +202,7 @@ public sealed class AttachedLockTests(ShopFixture shop) : IAsyncLifetime
         await node.CatchUpAsync();
         await using var primary = NpgsqlDataSource.Create(node.ConnectionString);
         await using var locks = new InMemoryRangeLockManager(new PostgresEpochStore(primary));
-        await using var db = new SeatContext(new DbContextOptionsBuilder<SeatContext>().UseNpgsql(node.ConnectionString)
+        await using var db = new SeatContext(new DbContextOptionsBuilder<SeatContext>().OfManyKinds().UseNpgsql(node.ConnectionString)
             .UseDbSync(node.DataPath, o => o.UseConsistency(ReadConsistency.Eventual).WaitUpTo(TimeSpan.FromSeconds(30)))
             .UseRangeLocks(locks, new PostgresFence(primary)).Options);
         var seats = db.Seats.AsNoTracking().Where(s => s.Id < 50);
@@ -221,7 +221,7 @@ public sealed class AttachedLockTests(ShopFixture shop) : IAsyncLifetime
         seats.GetRoute().Reason.ShouldBe(RouteReason.Replica);
     }
 
-    private SeatContext Context(bool retries = false) => new(new DbContextOptionsBuilder<SeatContext>()
+    private SeatContext Context(bool retries = false) => new(new DbContextOptionsBuilder<SeatContext>().OfManyKinds()
         .UseNpgsql(_connectionString, o =>
         {
             if (retries) o.EnableRetryOnFailure();
@@ -229,7 +229,7 @@ public sealed class AttachedLockTests(ShopFixture shop) : IAsyncLifetime
         .UseRangeLocks(_locks, _fence).Options);
 
     private SeatContext Context(NpgsqlConnection connection) =>
-        new(new DbContextOptionsBuilder<SeatContext>().UseNpgsql(connection).UseRangeLocks(_locks, _fence).Options);
+        new(new DbContextOptionsBuilder<SeatContext>().OfManyKinds().UseNpgsql(connection).UseRangeLocks(_locks, _fence).Options);
 
     // As if the lock had run out unseen, and its range had gone to somebody else.
     private async Task Overtake(RangeLock held)

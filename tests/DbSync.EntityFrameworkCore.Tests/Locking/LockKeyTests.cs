@@ -77,11 +77,11 @@ public sealed class LockKeyTests
         await Refused(async () => await Taken(db.Odds, o => o.Name.Length, 1, 2));
         await Refused(async () => await Taken(db.Bookings, b => new { b.Number, b.Tenant }, new { Number = 1L, Tenant = "a" }, new { Number = 1L, Tenant = "a" }));
         (await Taken(db.Odds, o => o.Name, "a", "a")).Ranges.ShouldBe([KeyRange.Single("a")]);
-        await using var plain = new SeatContext(new DbContextOptionsBuilder<SeatContext>().UseNpgsql("Host=nowhere").Options);
+        await using var plain = new SeatContext(new DbContextOptionsBuilder<SeatContext>().OfManyKinds().UseNpgsql("Host=nowhere").Options);
         (await Should.ThrowAsync<DbSyncException>(async () => await Taken(plain.Seats, s => s.Id, 1, 2))).Code.ShouldBe("DBS7003");
     }
 
-    private SeatContext Context() => new(new DbContextOptionsBuilder<SeatContext>().UseNpgsql("Host=nowhere").UseRangeLocks(_locks, new NoFence()).Options);
+    private SeatContext Context() => new(new DbContextOptionsBuilder<SeatContext>().OfManyKinds().UseNpgsql("Host=nowhere").UseRangeLocks(_locks, new NoFence()).Options);
 
     private static async Task<RangeLock> Taken<TEntity, TKey>(DbSet<TEntity> set, Expression<Func<TEntity, TKey>> key, TKey low, TKey high)
         where TEntity : class => await set.LockRangeAsync(key, low, high, LockMode.Shared, LockTesting.Someone(), Cancel);

@@ -99,7 +99,6 @@ internal static class ProjectionCases
         Select(c => c.Credit + c.Precise),
         Select(c => c.Credit > 10),
         Select(c => c.Credit * c.Id).To(RouteReason.NotAlike),
-        Select(c => (decimal)c.Id).To(RouteReason.NotAlike),
         Select(c => c.Credit / 2).To(RouteReason.NotAlike),
         Select(c => decimal.Round(c.Credit, 1)).To(RouteReason.NotAlike),
         Select(c => Math.Round(c.Credit)).To(RouteReason.NotAlike),

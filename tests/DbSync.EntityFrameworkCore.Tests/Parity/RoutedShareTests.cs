@@ -51,7 +51,6 @@ public sealed class RoutedShareTests(ShopFixture shop)
         ((double)routed / right.Count).ShouldBeGreaterThanOrEqualTo(Goal, text);
     }
 
-    private static ShopContext Sqlite(SqliteConnection file, params IInterceptor[] interceptors) => new(new DbContextOptionsBuilder<ShopContext>()
-        .UseSqlite(file).UseQueryTrackingBehavior(QueryTrackingBehavior.NoTracking).AddInterceptors(interceptors)
-        .ConfigureWarnings(w => w.Ignore(CoreEventId.ManyServiceProvidersCreatedWarning)).Options);
+    private static ShopContext Sqlite(SqliteConnection file, params IInterceptor[] interceptors) => new(new DbContextOptionsBuilder<ShopContext>().OfManyKinds()
+        .UseSqlite(file).UseQueryTrackingBehavior(QueryTrackingBehavior.NoTracking).AddInterceptors(interceptors).Options);
 }

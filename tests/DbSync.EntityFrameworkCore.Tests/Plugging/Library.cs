@@ -1,6 +1,5 @@
 using DbSync.Testing;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.EntityFrameworkCore.Diagnostics;
 
 namespace DbSync.EntityFrameworkCore.Tests.Plugging;
 
@@ -43,8 +42,7 @@ public sealed class Library : IAsyncLifetime
     public static T Plug<T>(T options, NodeUnderTest node, Action<DbSyncOptionsBuilder>? configure = null)
         where T : DbContextOptionsBuilder
     {
-        options.UseNpgsql(node.ConnectionString).UseSnakeCaseNamingConvention()
-            .ConfigureWarnings(w => w.Ignore(CoreEventId.ManyServiceProvidersCreatedWarning)) // as many kinds of contexts as here are in no application
+        options.OfManyKinds().UseNpgsql(node.ConnectionString).UseSnakeCaseNamingConvention()
             .UseDbSync(node.DataPath, o =>
         {
             o.WaitUpTo(TimeSpan.FromSeconds(30)).ThrowOnFallback();

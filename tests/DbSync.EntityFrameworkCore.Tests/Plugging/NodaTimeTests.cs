@@ -46,7 +46,7 @@ public sealed class NodaTimeTests(Library library)
     private static string Text(object? value) => value is System.Collections.IEnumerable rows ? string.Join('\n', rows.Cast<object>().Select(r => r is Visit v ? v.ToString() : r.ToString())) : $"{value}";
 
     private static DbContextOptionsBuilder<VisitContext> Options(string connectionString) =>
-        new DbContextOptionsBuilder<VisitContext>().UseNpgsql(connectionString, o => o.UseNodaTime()).UseSnakeCaseNamingConvention();
+        new DbContextOptionsBuilder<VisitContext>().OfManyKinds().UseNpgsql(connectionString, o => o.UseNodaTime()).UseSnakeCaseNamingConvention();
 }
 
 internal sealed class VisitContext(DbContextOptions<VisitContext> options) : DbContext(options)

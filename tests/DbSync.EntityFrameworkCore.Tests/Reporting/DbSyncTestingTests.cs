@@ -16,7 +16,7 @@ public sealed class DbSyncTestingTests(Library library)
     {
         var node = await library.GetAsync();
         using var empty = new TemporaryDirectory();
-        await using var db = new LibraryContext(new DbContextOptionsBuilder<LibraryContext>().UseNpgsql(node.ConnectionString).UseSnakeCaseNamingConvention()
+        await using var db = new LibraryContext(new DbContextOptionsBuilder<LibraryContext>().OfManyKinds().UseNpgsql(node.ConnectionString).UseSnakeCaseNamingConvention()
             .UseDbSync(there ? node.DataPath : empty.Path, o => o.WaitUpTo(TimeSpan.FromSeconds(30))).Options);
         var report = await DbSyncTesting.ReportAsync(async () =>
         {

@@ -21,7 +21,7 @@ public sealed class CollationTests(ShopFixture shop)
             TestContext.Current.CancellationToken);
         node.Run();
         await node.CatchUpAsync();
-        await using var db = new WordContext(new DbContextOptionsBuilder<WordContext>().UseNpgsql(node.ConnectionString)
+        await using var db = new WordContext(new DbContextOptionsBuilder<WordContext>().OfManyKinds().UseNpgsql(node.ConnectionString)
             .UseDbSync(node.DataPath, o => o.WaitUpTo(TimeSpan.FromSeconds(30))).Options);
 
         db.Words.Where(w => w.Text == "b").GetRoute().Reason.ShouldBe(RouteReason.Replica);

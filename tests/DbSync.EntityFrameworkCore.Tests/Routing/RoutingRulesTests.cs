@@ -98,7 +98,7 @@ public sealed class RoutingRulesTests(ShopFixture shop)
         await using var disposing = node;
         node.Run();
         await node.CatchUpAsync();
-        var options = new DbContextOptionsBuilder<CounterContext>().UseNpgsql(node.ConnectionString)
+        var options = new DbContextOptionsBuilder<CounterContext>().OfManyKinds().UseNpgsql(node.ConnectionString)
             .UseDbSync(node.DataPath, o => o.UseRouting(RoutingMode.Shadow).WaitUpTo(TimeSpan.FromSeconds(30)))
             .ConfigureWarnings(w => w.Log((DbSyncEventId.ShadowDiffers, Microsoft.Extensions.Logging.LogLevel.Critical)));
         var events = new List<string>();
@@ -133,7 +133,7 @@ public sealed class RoutingRulesTests(ShopFixture shop)
     {
         var node = await shop.GetAsync();
         await using var services = new ServiceCollection().AddPooledDbContextFactory<ShopContext>(
-            o => o.UseNpgsql(node.ConnectionString, n => n.MapEnum<Mood>("mood")).UseQueryTrackingBehavior(QueryTrackingBehavior.NoTracking)
+            o => o.OfManyKinds().UseNpgsql(node.ConnectionString, n => n.MapEnum<Mood>("mood")).UseQueryTrackingBehavior(QueryTrackingBehavior.NoTracking)
                 .UseDbSync(node.DataPath, d => d.WaitUpTo(TimeSpan.FromSeconds(30))),
             poolSize: 4).BuildServiceProvider();
         var factory = services.GetRequiredService<IDbContextFactory<ShopContext>>();
@@ -156,7 +156,7 @@ public sealed class RoutingRulesTests(ShopFixture shop)
     {
         var node = await shop.GetAsync();
         await using var services = new ServiceCollection().AddDbContext<ShopContext>(
-            o => o.UseNpgsql(node.ConnectionString, n => n.MapEnum<Mood>("mood")).UseDbSync(node.DataPath, d => d.WaitUpTo(TimeSpan.FromSeconds(30)))).BuildServiceProvider();
+            o => o.OfManyKinds().UseNpgsql(node.ConnectionString, n => n.MapEnum<Mood>("mood")).UseDbSync(node.DataPath, d => d.WaitUpTo(TimeSpan.FromSeconds(30)))).BuildServiceProvider();
         for (var request = 0; request < 3; request++)
         {
             await using var scope = services.CreateAsyncScope();
@@ -215,7 +215,7 @@ public sealed class RoutingRulesTests(ShopFixture shop)
         var database = (string)(await node.ScalarAsync("SELECT current_database()"))!;
         (NodeFile.Load(node.DataPath) with { Database = database }).Save(node.DataPath); // as 'dbsync init' writes it
         var elsewhere = new Npgsql.NpgsqlConnectionStringBuilder(node.ConnectionString) { [key] = value }.ConnectionString;
-        await using var db = new CounterContext(new DbContextOptionsBuilder<CounterContext>().UseNpgsql(elsewhere).UseDbSync(node.DataPath, o => o.WaitUpTo(TimeSpan.FromSeconds(30))).Options);
+        await using var db = new CounterContext(new DbContextOptionsBuilder<CounterContext>().OfManyKinds().UseNpgsql(elsewhere).UseDbSync(node.DataPath, o => o.WaitUpTo(TimeSpan.FromSeconds(30))).Options);
         db.Counters.AsNoTracking().GetRoute().Reason.ShouldBe(expected);
     }
 

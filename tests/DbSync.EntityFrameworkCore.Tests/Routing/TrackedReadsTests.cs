@@ -52,7 +52,7 @@ public sealed class TrackedReadsTests(ShopFixture shop)
         await node.CatchUpAsync();
         await node.StopAsync();
         await node.ExecuteAsync("UPDATE tickets SET title = 'b', version = 2");
-        await using var db = new TicketContext(new DbContextOptionsBuilder<TicketContext>().UseNpgsql(node.ConnectionString).UseDbSync(node.DataPath, o => o.RouteTrackedReads()).Options);
+        await using var db = new TicketContext(new DbContextOptionsBuilder<TicketContext>().OfManyKinds().UseNpgsql(node.ConnectionString).UseDbSync(node.DataPath, o => o.RouteTrackedReads()).Options);
         var ticket = await db.Tickets.UseReplica().SingleAsync(Cancel);
         ticket.Title.ShouldBe("a");
         (ticket.Title, ticket.Version) = ("c", 3);
@@ -66,7 +66,7 @@ public sealed class TrackedReadsTests(ShopFixture shop)
             await shop.CreateDatabaseAsync(), "CREATE TABLE pages (id int PRIMARY KEY, text text NOT NULL); INSERT INTO pages VALUES (1, 'a')", "pages", Cancel);
         node.Run();
         await node.CatchUpAsync();
-        await using var db = new PageContext(new DbContextOptionsBuilder<PageContext>().UseNpgsql(node.ConnectionString)
+        await using var db = new PageContext(new DbContextOptionsBuilder<PageContext>().OfManyKinds().UseNpgsql(node.ConnectionString)
             .UseDbSync(node.DataPath, o => o.RouteTrackedReads().WaitUpTo(TimeSpan.FromSeconds(30))).Options);
         db.Pages.GetRoute().Reason.ShouldBe(RouteReason.PrimaryOnlyColumn); // xmin isn't in the log, and its stand-in would be wrong after a savepoint
         db.Pages.AsNoTracking().GetRoute().Reason.ShouldBe(RouteReason.PrimaryOnlyColumn);

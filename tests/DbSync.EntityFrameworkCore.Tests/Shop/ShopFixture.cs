@@ -47,7 +47,7 @@ public sealed class ShopFixture : IAsyncLifetime
     public static ShopContext Routed(NodeUnderTest node, Action<DbSyncOptionsBuilder>? configure = null) =>
         new(Options(node.ConnectionString).UseDbSync(node.DataPath, configure).Options);
 
-    public static DbContextOptionsBuilder<ShopContext> Options(string connectionString) => new DbContextOptionsBuilder<ShopContext>()
+    public static DbContextOptionsBuilder<ShopContext> Options(string connectionString) => new DbContextOptionsBuilder<ShopContext>().OfManyKinds()
         .UseNpgsql(connectionString, o => o.MapEnum<Mood>("mood"))
         .UseQueryTrackingBehavior(QueryTrackingBehavior.NoTracking);
 
