@@ -9,7 +9,7 @@ namespace DbSync.Postgres;
 /// </summary>
 internal sealed class ChunkFinder
 {
-    private readonly ConditionalWeakTable<TableSchema, List<string?>> _collations = [];
+    private readonly ConditionalWeakTable<TableSchema, List<string?>> _collations = new();
 
     // The collations that the key's columns compare under, by the columns' order in the key; NULL where a type has none.
     private const string CollationsSql =
