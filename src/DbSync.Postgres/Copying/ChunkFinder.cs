@@ -9,7 +9,7 @@ namespace DbSync.Postgres;
 /// </summary>
 internal sealed class ChunkFinder
 {
-    private readonly ConditionalWeakTable<TableSchema, List<string?>> _collations = [];
+    private readonly ConditionalWeakTable<TableSchema, List<string?>> _collations = new();
 
     // The collations that the key's columns compare under, by the columns' order in the key; NULL where a type has none.
     private const string CollationsSql =
@@ -26,8 +26,8 @@ internal sealed class ChunkFinder
         NpgsqlConnection connection, TableSchema table, IReadOnlyList<ChunkBound> bounds, IReadOnlyList<byte[]> keys, CancellationToken cancellationToken)
     {
         var columns = table.Key.Select(k => table.Columns[k]).ToList();
-        if (!_collations.TryGetValue(table, out var collations))
-            _collations.AddOrUpdate(table, collations = await CollationsAsync(connection, table, columns, cancellationToken));
+        var collations = _collations.TryGetValue(table, out var known) ? known : await CollationsAsync(connection, table, columns, cancellationToken);
+        _collations.AddOrUpdate(table, collations);
         string Typed(string value, int column) =>
             $"{value}::{columns[column].TypeName}{(collations[column] is { } collation ? $" COLLATE {collation}" : "")}";
         var ends = string.Join(", ", bounds.Select(b => $"ROW({string.Join(", ", b.Literals.Select((l, i) => Typed(PgName.Literal(l), i)))})"));
