@@ -45,7 +45,7 @@ internal sealed class NodeProgress(ToolConsole console, SyncNode node, NodeFile 
             foreach (var table in tables.Where(t => t.State == TableState.Live && live.Add(t.Name)))
                 console.Say(string.Create(CultureInfo.InvariantCulture, $"{table.Name}: live, {table.Rows} rows"));
             var now = node.Status();
-            if (!streaming && !now.Copying && now.Pipeline == PipelineState.Streaming && tables.All(t => t.State == TableState.Live))
+            if (!streaming && !now.Copying && now.Pipeline == PipelineState.Streaming && tables.All(t => t.State is TableState.Live or TableState.Quarantined))
             {
                 streaming = true;
                 console.Say("streaming");

@@ -30,7 +30,7 @@ internal static class StatusPage
         tables.AddColumn(new TableColumn("rows").RightAligned()).AddColumn(new TableColumn("chunks").RightAligned());
         foreach (var table in status.Tables)
             tables.AddRow(Cells(
-                table.Name, table.State switch { TableState.Live => "live", TableState.CatchingUp => "catching up", _ => "copying" }, Units.Count(table.Rows),
+                table.Name, table.State switch { TableState.Live => "live", TableState.CatchingUp => "catching up", TableState.Quarantined => $"set aside: {table.Quarantine?.Column ?? "a row"} at {table.Quarantine?.Lsn}", _ => "copying" }, Units.Count(table.Rows),
                 table.Chunks == 0 ? "" : $"{table.ChunksDone}/{table.Chunks}"));
         return status.Hint is { } hint ? new Rows(summary, new Text($"\n{hint}", new Style(Color.Yellow)), shards, tables) : new Rows(summary, shards, tables);
     }

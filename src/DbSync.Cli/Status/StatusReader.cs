@@ -65,7 +65,7 @@ internal sealed class StatusReader(NodeFile identity, string directory, Func<Can
         _ when !running => "stopped",
         { Pipeline: PipelineState.Connecting } => "stale",
         _ when IsSilent(live) => "stale",
-        _ => live.Copying || tables.Any(t => t.State != TableState.Live) ? "copying" : "streaming",
+        _ => live.Copying || tables.Any(t => t.State is TableState.Copying or TableState.CatchingUp) ? "copying" : "streaming",
     };
 
     /// <summary>Lag goes on growing while nobody measures it.</summary>
@@ -117,7 +117,7 @@ internal sealed class StatusReader(NodeFile identity, string directory, Func<Can
             var position = view.BeginSnapshot();
             var progress = view.Progress();
             view.EndSnapshot();
-            var state = progress.All(t => t.State == TableState.Live) ? "streaming" : "copying";
+            var state = progress.All(t => t.State is TableState.Live or TableState.Quarantined) ? "streaming" : "copying";
             shards.Add((position, new ShardReport(shard.Id, shard.File, state, position.ToString(), progress.Sum(t => t.Rows), view.Bytes)));
             foreach (var table in progress)
             {
@@ -128,6 +128,7 @@ internal sealed class StatusReader(NodeFile identity, string directory, Func<Can
                     Rows = before.Rows + table.Rows,
                     ChunksDone = before.ChunksDone + table.ChunksDone,
                     Chunks = before.Chunks + table.Chunks,
+                    Quarantine = before.Quarantine ?? (table.Quarantine is { } q ? new QuarantineReport(q.Column, q.Position.ToString(), q.Reason) : null),
                 };
             }
         }

@@ -52,8 +52,11 @@ internal sealed record SlotReport(string Name, bool Active, string WalStatus, lo
 
 internal sealed record ShardReport(string Id, string File, string State, string? AppliedLsn, long Rows, long Bytes);
 
-/// <summary>A table: copying, catchingUp or live. Chunks are those that it is, or was, copied in.</summary>
-internal sealed record TableReport(string Name, TableState State, long Rows, int ChunksDone, int Chunks);
+/// <summary>A table: quarantined, copying, catchingUp or live. Chunks are those that it is, or was, copied in.</summary>
+internal sealed record TableReport(string Name, TableState State, long Rows, int ChunksDone, int Chunks, QuarantineReport? Quarantine = null);
+
+/// <summary>Why a table is set aside: the column (null for a row as a whole), the commit that brought the value, and the reason for people.</summary>
+internal sealed record QuarantineReport(string? Column, string Lsn, string Reason);
 
 /// <summary>Since the process started; null when none runs or ran.</summary>
 internal sealed record CounterReport(long? Transactions, long? Rows, long? Reconnects);

@@ -23,8 +23,9 @@ internal sealed class ShardFile : IShardStore
 
     /// <param name="path">The file; its directory exists.</param>
     /// <param name="identity">Whose file this is.</param>
+    /// <param name="valueBytesMax">The largest value and the largest row, in bytes; SQLite's own limit unless given.</param>
     /// <exception cref="DbSyncException">DBS4001 damaged, DBS4002 written by a newer version, DBS4005 another shard's file.</exception>
-    public ShardFile(string path, ShardIdentity identity)
+    public ShardFile(string path, ShardIdentity identity, int? valueBytesMax = null)
     {
         Id = identity.Shard;
         if (!File.Exists(path)) CreatePrivate(path);
@@ -35,6 +36,7 @@ internal sealed class ShardFile : IShardStore
             _database.Execute("PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA cache_size = -65536");
             _database.Execute("PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA foreign_keys = OFF");
             SqliteCollations.RegisterBuiltIn(_database.Handle);
+            if (valueBytesMax is { } limit) _ = SqliteApi.Limit(_database.Handle, SqliteApi.LimitLength, limit);
             ShardMigrations.Apply(_database, Path.GetFileName(path));
             _metadata = new ShardMetadata(_database);
             Position = _metadata.Claim(identity);
@@ -89,16 +91,46 @@ internal sealed class ShardFile : IShardStore
 
     public void Insert(TableSchema table, ref ReadOnlySpan<byte> row)
     {
-        if (!Writer(table).Insert(ref row))
+        var before = row;
+        bool inserted;
+        try
+        {
+            inserted = Writer(table).Insert(ref row);
+        }
+        catch (DbSyncException exception) when (ErrorCodes.IsOfValue(exception.Code))
+        {
+            throw Unstorable(table, before[..RowCells.SizeOf(before, table.Columns.Length)], exception);
+        }
+        if (!inserted)
             throw new DbSyncException(
                 ErrorCodes.Diverged,
                 $"Shard '{Id}': a row to be inserted into {table} is there already.",
                 "The shard has stopped with nothing lost. Run 'dbsync verify --repair' or copy the table again with 'dbsync resync'.");
     }
 
-    public int Update(TableSchema table, ReadOnlySpan<byte> row) => Writer(table).Update(row);
+    public int Update(TableSchema table, ReadOnlySpan<byte> row)
+    {
+        try
+        {
+            return Writer(table).Update(row);
+        }
+        catch (DbSyncException exception) when (ErrorCodes.IsOfValue(exception.Code))
+        {
+            throw Unstorable(table, row, exception);
+        }
+    }
 
-    public int Replace(TableSchema table, ReadOnlySpan<byte> identity, ReadOnlySpan<byte> row) => Writer(table).Replace(identity, row);
+    public int Replace(TableSchema table, ReadOnlySpan<byte> identity, ReadOnlySpan<byte> row)
+    {
+        try
+        {
+            return Writer(table).Replace(identity, row);
+        }
+        catch (DbSyncException exception) when (ErrorCodes.IsOfValue(exception.Code))
+        {
+            throw Unstorable(table, row, exception);
+        }
+    }
 
     public int Delete(TableSchema table, ReadOnlySpan<byte> identity) => Writer(table).Delete(identity);
 
@@ -148,6 +180,8 @@ internal sealed class ShardFile : IShardStore
         foreach (var sql in ReplicaTable.CreateIndexSql(table)) _database.Execute(sql);
     }
 
+    public void SaveQuarantine(TableId table, Quarantine quarantine) => _metadata.SaveQuarantine(table, quarantine);
+
     public void SaveTable(TableRecord record) => _metadata.Update(record);
 
     public void SaveChunks(TableId table, IReadOnlyList<ChunkRecord> chunks) => _metadata.ReplaceChunks(table, chunks);
@@ -187,6 +221,13 @@ internal sealed class ShardFile : IShardStore
         _begin.Dispose();
         _commit.Dispose();
         _database.Dispose();
+    }
+
+    /// <summary>The largest value is the one that is too large, or makes its row so.</summary>
+    private UnstorableValueException Unstorable(TableSchema table, ReadOnlySpan<byte> row, DbSyncException cause)
+    {
+        Writer(table).Reset();
+        return new UnstorableValueException(table.Columns[RowCells.Largest(row)].Name, cause);
     }
 
     private TableWriter Writer(TableSchema table)

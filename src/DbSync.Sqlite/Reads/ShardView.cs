@@ -51,12 +51,13 @@ internal sealed class ShardView : IDisposable
         if (!HasMetadata) return tables;
         using var rows = _database.Prepare(
             """
-            SELECT t.name, t.state, t.rows, count(c.number) + t.chunks, count(c.snapshot) + t.chunks
-            FROM "dbsync.table" AS t LEFT JOIN "dbsync.chunk" AS c ON c.table_oid = t.oid
+            SELECT t.name, t.state, t.rows, count(c.number) + t.chunks, count(c.snapshot) + t.chunks, q.lsn, q."column", q.reason
+            FROM "dbsync.table" AS t LEFT JOIN "dbsync.chunk" AS c ON c.table_oid = t.oid LEFT JOIN "dbsync.quarantine" AS q ON q.table_oid = t.oid
             WHERE t.name NOT LIKE 'dbsync.%' GROUP BY t.oid ORDER BY t.name
             """);
         while (rows.Step())
-            tables.Add(new TableProgress(rows.Text(0), (TableState)rows.Integer(1), rows.Integer(2), (int)rows.Integer(4), (int)rows.Integer(3)));
+            tables.Add(new TableProgress(rows.Text(0), (TableState)rows.Integer(1), rows.Integer(2), (int)rows.Integer(4), (int)rows.Integer(3),
+                rows.IsNull(5) ? null : new Quarantine(rows.IsNull(6) ? null : rows.Text(6), new Lsn((ulong)rows.Integer(5)), rows.Text(7))));
         return tables;
     }
 
@@ -89,4 +90,4 @@ internal sealed class ShardView : IDisposable
 }
 
 /// <summary>How far a shard's copy of a table has come.</summary>
-internal sealed record TableProgress(string Name, TableState State, long Rows, int ChunksDone, int Chunks);
+internal sealed record TableProgress(string Name, TableState State, long Rows, int ChunksDone, int Chunks, Quarantine? Quarantine);

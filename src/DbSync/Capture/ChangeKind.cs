@@ -17,4 +17,10 @@ internal enum ChangeKind : byte
 
     /// <summary>Every row of the table is gone.</summary>
     Truncate = 5,
+
+    /// <summary>A change of the table can't be stored: the ordinal of its column as an Integer, -1 for the row as a whole, and the reason as Text.</summary>
+    Quarantine = 6,
+
+    /// <summary>A new row, by passing into the publication's filter, with values that did not change then and are only on the primary.</summary>
+    Enter = 7,
 }

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace DbSync;
 
 /// <summary>
@@ -9,6 +11,7 @@ internal sealed class ChangeApplier
     private readonly IShardStore _store;
     private readonly Dictionary<TableId, TableRecord> _live = [];
     private readonly Dictionary<TableId, TableCopy> _copies = [];
+    private readonly Dictionary<TableId, TableRecord> _quarantined = [];
     private readonly ChangeBuffer _scratch = new(4096);
     private readonly Dictionary<TableSchema, bool> _entered = new(ReferenceEqualityComparer.Instance); // whether it is live
     private TableSchema? _current;
@@ -25,7 +28,7 @@ internal sealed class ChangeApplier
 
     public IReadOnlyCollection<TableCopy> Copies => _copies.Values;
 
-    public IEnumerable<TableRecord> Tables => _live.Values.Concat(_copies.Values.Select(c => c.Record));
+    public IEnumerable<TableRecord> Tables => _live.Values.Concat(_quarantined.Values).Concat(_copies.Values.Select(c => c.Record));
 
     public TableCopy? CopyOf(TableId table) => _copies.GetValueOrDefault(table);
 
@@ -34,10 +37,12 @@ internal sealed class ChangeApplier
     {
         _live.Clear();
         _copies.Clear();
+        _quarantined.Clear();
         Reenter();
         foreach (var record in _store.LoadTables())
         {
             if (record.State == TableState.Live) _live.Add(record.Schema.Id, record);
+            else if (record.State == TableState.Quarantined) _quarantined.Add(record.Schema.Id, record);
             else Track(new TableCopy(record, _store.LoadChunks(record.Schema.Id), _store.LoadDroppedTransactions(record.Schema.Id)));
         }
     }
@@ -48,10 +53,12 @@ internal sealed class ChangeApplier
         var record = new TableRecord(schema, TableState.Copying, Planned: false, Lsn.Zero);
         var remembered = _copies.TryGetValue(schema.Id, out var before) ? before.Dropped : [];
         _live.Remove(schema.Id);
+        _quarantined.Remove(schema.Id);
         foreach (var namesake in Tables.Where(t => t.Schema.Id != schema.Id && t.Schema.ReplicaName == schema.ReplicaName).ToList())
         {
             _live.Remove(namesake.Schema.Id); // renamed or dropped on the primary: the store replaces it
             _copies.Remove(namesake.Schema.Id);
+            _quarantined.Remove(namesake.Schema.Id);
         }
         _store.CreateTable(record);
         foreach (var xid in remembered) _store.SaveDroppedTransaction(schema.Id, xid);
@@ -63,6 +70,20 @@ internal sealed class ChangeApplier
         _store.DropTable(table);
         _live.Remove(table);
         _copies.Remove(table);
+        _quarantined.Remove(table);
+        Reenter();
+    }
+
+    /// <summary>Sets a table aside: the rest goes on, and it comes back when it is copied again.</summary>
+    public void Quarantine(TableId table, string? column, Lsn position, string reason)
+    {
+        if (Tables.FirstOrDefault(t => t.Schema.Id == table) is not { } record || _quarantined.ContainsKey(table)) return;
+        _live.Remove(table);
+        _copies.Remove(table);
+        record = record with { State = TableState.Quarantined };
+        _quarantined.Add(table, record);
+        _store.SaveTable(record);
+        _store.SaveQuarantine(table, new Quarantine(column, position, reason));
         Reenter();
     }
 
@@ -104,13 +125,52 @@ internal sealed class ChangeApplier
     public void Apply(TransactionPart part)
     {
         var reader = new ChangeReader(part);
-        while (reader.Read())
+        while (!TryApply(part, ref reader))
         {
-            if (!ReferenceEquals(reader.Table, _current)) Enter(reader.Table);
-            if (_currentIsLive) ApplyLive(ref reader);
-            else ApplyCopying(ref reader, part.Xid);
-            Failpoint.Hit(Failpoint.MidTransaction);
+            // A table was set aside; what follows of it is passed over.
         }
+    }
+
+    /// <summary>Applies what is left of a part; false when a value could not be stored, after which more may be left.</summary>
+    private bool TryApply(TransactionPart part, ref ChangeReader reader)
+    {
+        try
+        {
+            while (reader.Read())
+            {
+                if (_quarantined.Count > 0 && IsSetAside(reader.Table)) continue;
+                if (!ReferenceEquals(reader.Table, _current)) Enter(reader.Table);
+                if (reader.Kind >= ChangeKind.Quarantine) ApplyRare(ref reader, part);
+                else if (_currentIsLive) ApplyLive(ref reader);
+                else ApplyCopying(ref reader, part.Xid);
+                Failpoint.Hit(Failpoint.MidTransaction);
+            }
+            return true;
+        }
+        catch (UnstorableValueException exception)
+        {
+            Quarantine(reader.Table.Id, exception.Column, part.CommitLsn, exception.Reason);
+            return false;
+        }
+    }
+
+    /// <summary>A table that was published anew since it was set aside is copied again, like any other.</summary>
+    private bool IsSetAside(TableSchema table) =>
+        _quarantined.TryGetValue(table.Id, out var record) && !table.IsPublishedAnewSince(record.Schema);
+
+    private void ApplyRare(ref ChangeReader reader, TransactionPart part)
+    {
+        if (reader.Kind == ChangeKind.Quarantine) Quarantine(reader, part.CommitLsn);
+        else if (_currentIsLive || Judge(reader.Table, KeyOfRow(reader.Table, reader.Cells), part.Xid))
+            Remember(Start(reader.Table), part.Xid); // what was not sent is only on the primary: the table is read again rather than guessed
+    }
+
+    private void Quarantine(ChangeReader reader, Lsn position)
+    {
+        var cells = reader.Cells;
+        var column = (int)Cell.Read(ref cells).Integer;
+        var reason = Encoding.UTF8.GetString(Cell.Read(ref cells).Bytes);
+        Quarantine(reader.Table.Id, column < 0 ? null : reader.Table.Columns[column].Name, position, reason);
     }
 
     private void ApplyLive(ref ChangeReader reader)

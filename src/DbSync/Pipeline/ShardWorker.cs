@@ -119,6 +119,10 @@ internal sealed class ShardWorker : IDisposable
                 if (writes) _awaitingCommit.Add((() => completion.TrySetResult(result), Cancel));
                 else completion.TrySetResult(result);
             }
+            catch (UnstorableValueException exception)
+            {
+                completion.TrySetException(exception); // the table that it was for has been set aside
+            }
             catch (Exception exception)
             {
                 completion.TrySetException(exception);

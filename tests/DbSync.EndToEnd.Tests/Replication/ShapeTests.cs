@@ -20,6 +20,7 @@ public sealed class ShapeTests(PostgresFixture postgres)
         var shape = Shape.All.Single(s => s.Name == name);
         await using var node = await NodeUnderTest.CreateAsync(await postgres.CreateDatabaseAsync(Cancel), shape.Schema, shape.Tables, Cancel);
         node.Options = new NodeOptions { Copy = new CopyOptions { ChunkBytes = 16 << 10 } };
+        if (shape.BeforeRun is { } sql) await node.ExecuteAsync(sql);
         node.Run();
         await WorkAsync(node, shape, round: 0);
         await node.CatchUpAsync();

@@ -22,7 +22,7 @@ public static class ReplicaOracle
         {
             if (table.IsControl) continue;
             var codecs = catalog.CodecsOf(table);
-            var expected = await PrimaryRowsAsync(connection, table, codecs);
+            var expected = await PrimaryRowsAsync(connection, publication, table, codecs);
             var actual = shardFiles.SelectMany(f => ReplicaRows(f, table, codecs)).Order(StringComparer.Ordinal).ToList();
             if (expected.SequenceEqual(actual, StringComparer.Ordinal)) continue;
             differences.Add($"{table}: {expected.Count} rows on the primary, {actual.Count} here");
@@ -32,10 +32,16 @@ public static class ReplicaOracle
         return differences;
     }
 
-    private static async Task<List<string>> PrimaryRowsAsync(NpgsqlConnection connection, TableSchema table, TypeCodec[] codecs)
+    private static async Task<List<string>> PrimaryRowsAsync(NpgsqlConnection connection, string publication, TableSchema table, TypeCodec[] codecs)
     {
+        await using var filterCommand = new NpgsqlCommand(
+            "SELECT to_jsonb(p) ->> 'rowfilter' FROM pg_publication_tables AS p WHERE pubname = $1 AND schemaname = $2 AND tablename = $3", connection)
+        {
+            Parameters = { new() { Value = publication }, new() { Value = table.Schema }, new() { Value = table.Name } },
+        };
+        var where = await filterCommand.ExecuteScalarAsync() is string filter ? $" WHERE {filter}" : "";
         var columns = table.Columns.Select((c, i) => codecs[i].CanonicalSql(PgName.Quote(c.Name)));
-        await using var command = new NpgsqlCommand($"SELECT {string.Join(", ", columns)} FROM {PgName.Quote(table)}", connection) { CommandTimeout = 300 };
+        await using var command = new NpgsqlCommand($"SELECT {string.Join(", ", columns)} FROM {PgName.RowsOf(table)}{where}", connection) { CommandTimeout = 300 };
         await using var reader = await command.ExecuteReaderAsync();
         var rows = new List<string>();
         while (await reader.ReadAsync())
