@@ -5,6 +5,7 @@ namespace DbSync.EndToEnd.Tests.Replication;
 
 /// <summary>What a publication takes of its tables changes while the node runs: what was not in the log before is copied.</summary>
 [Trait("Needs", "Server")]
+[Trait("Also", "Postgres18")]
 public sealed class ChangingPublicationTests(PostgresFixture postgres)
 {
     private const string Control = "TABLE dbsync.heartbeat, TABLE dbsync.verification";

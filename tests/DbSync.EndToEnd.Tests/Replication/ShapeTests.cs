@@ -5,6 +5,7 @@ namespace DbSync.EndToEnd.Tests.Replication;
 
 /// <summary>Every shape of table and transaction: copied, changed while it is copied, and changed while it is followed.</summary>
 [Trait("Needs", "Server")]
+[Trait("Also", "Postgres18")]
 public sealed class ShapeTests(PostgresFixture postgres)
 {
     private const string GoesOn = "COMMIT"; // a statement that ended its transaction early has begun another

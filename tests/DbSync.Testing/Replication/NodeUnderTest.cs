@@ -63,7 +63,8 @@ public sealed class NodeUnderTest : IAsyncDisposable
         var options = node.PrimaryOptions(Lsn.Zero);
         await using var primary = new Primary(options.ConnectionString);
         await new ControlSchema(primary).UpgradeAsync(cancellationToken);
-        await node.ExecuteAsync($"CREATE PUBLICATION {Publication} FOR TABLE {tables}, dbsync.heartbeat, dbsync.verification WITH (publish_via_partition_root = true)");
+        var generated = (bool)(await node.ScalarAsync("SELECT current_setting('server_version_num')::int >= 180000"))! ? ", publish_generated_columns = stored" : "";
+        await node.ExecuteAsync($"CREATE PUBLICATION {Publication} FOR TABLE {tables}, dbsync.heartbeat, dbsync.verification WITH (publish_via_partition_root = true{generated})");
         var start = await new ReplicationSlot(primary, node.Slot).CreateAsync(cancellationToken);
         node.Start = start;
         return node;
