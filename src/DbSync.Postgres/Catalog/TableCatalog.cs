@@ -36,7 +36,7 @@ internal sealed class TableCatalog(TypeCatalog types)
         ) AS k ON true
         """;
 
-    // PostgreSQL 14 has no column lists, and only 18 can publish generated columns.
+    // PostgreSQL 14 has no column lists, and only 18 can publish generated columns. OFFSET 0: the list is built once for a table, not for each of its columns.
     private const string PublishedSql =
         SelectSql
         + """
@@ -45,12 +45,13 @@ internal sealed class TableCatalog(TypeCatalog types)
         JOIN pg_catalog.pg_publication AS pub ON pub.pubname = p.pubname
         JOIN pg_catalog.pg_namespace AS n ON n.nspname = p.schemaname
         JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = p.tablename
+        CROSS JOIN LATERAL (SELECT pg_catalog.to_jsonb(p) -> 'attnames' AS names OFFSET 0) AS list
         """
         + AttributesSql
         + """
 
         WHERE p.pubname = $1 AND ($2::oid IS NULL OR c.oid = $2)
-            AND coalesce(pg_catalog.to_jsonb(p) -> 'attnames' ? a.attname::text, true)
+            AND coalesce(list.names ? a.attname::text, true)
             AND (a.attgenerated = '' OR pg_catalog.current_setting('server_version_num')::int >= 180000)
         ORDER BY c.oid, a.attnum
         """;

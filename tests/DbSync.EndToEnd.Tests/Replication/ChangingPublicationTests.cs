@@ -43,7 +43,8 @@ public sealed class ChangingPublicationTests(PostgresFixture postgres)
         ShardRows.Count(File(node), "event_new").ShouldBeGreaterThan(100);
         await node.ExecuteAsync("ALTER TABLE event DETACH PARTITION event_old; UPDATE event_old SET v = 'unseen'; INSERT INTO event VALUES (900, '2026-01-01', 'seen')");
         await UntilEqualAsync(node);
-        ShardRows.Integer(File(node), "SELECT count(*) FROM sqlite_schema WHERE name = 'event_old'").ShouldBe(0);
+        await Eventually.Async(
+            _ => Task.FromResult(ShardRows.Integer(File(node), "SELECT count(*) FROM sqlite_schema WHERE name = 'event_old'") == 0), TimeSpan.FromSeconds(30), cancellationToken: Cancel);
         await ReplicationTests.ShouldEndEqualAsync(node);
     }
 
