@@ -43,6 +43,7 @@ internal sealed class ShardWorker : IDisposable
         Applier = new ChangeApplier(store) { WaitForChunk = WaitForChunk };
         _next = store.Position;
         _applied = store.Position.Value; // but not known to be durable: the process may have died before it was synced
+        _isCopying = Applier.Copies.Count > 0;
         _barrierAt = time.GetTimestamp();
         _thread = new Thread(Run) { IsBackground = true, Name = $"dbsync shard {store.Id}" };
     }
