@@ -20,27 +20,39 @@ CREATE TABLE dbsync.lock_resource (
     id          integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name        text COLLATE "C" NOT NULL UNIQUE CHECK (octet_length(name) BETWEEN 1 AND 200),
     epoch       bigint NOT NULL DEFAULT 0 CHECK (epoch BETWEEN 0 AND 8388607),
-    floor_token bigint NOT NULL DEFAULT 0,
     epoch_since timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-COMMENT ON TABLE dbsync.lock_resource IS 'The epoch of each lock resource: every token of an older epoch, and every token below the floor, is refused.';
+COMMENT ON TABLE dbsync.lock_resource IS 'The epoch of each lock resource: every token of another epoch is refused.';
 
 -- Keys begin with the four bytes of the resource's id. So one gist index over a range serves all resources, without btree_gist.
 CREATE TABLE dbsync.fence (
     keys            dbsync.key_range NOT NULL CHECK (NOT isempty(keys)),
     exclusive_token bigint NOT NULL,
     shared_token    bigint NOT NULL,
+    resource_id     integer NOT NULL,
+    seen_on         date NOT NULL DEFAULT current_date,
     EXCLUDE USING gist (keys WITH &&)
 );
+CREATE INDEX fence_seen ON dbsync.fence (resource_id, seen_on);
 COMMENT ON TABLE dbsync.fence IS 'Disjoint ranges: the highest exclusive token registered for them, and the first shared one after it (0: none).';
 
 -- Shared holders append here instead of updating a row of dbsync.fence, which would make them wait for each other.
 CREATE TABLE dbsync.fence_reader (
-    keys  dbsync.key_range NOT NULL,
-    token bigint NOT NULL
+    keys        dbsync.key_range NOT NULL,
+    token       bigint NOT NULL,
+    resource_id integer NOT NULL,
+    seen_on     date NOT NULL DEFAULT current_date
 );
 CREATE INDEX fence_reader_keys ON dbsync.fence_reader USING gist (keys);
+CREATE INDEX fence_reader_seen ON dbsync.fence_reader (resource_id, seen_on);
 COMMENT ON TABLE dbsync.fence_reader IS 'Shared tokens registered for a range: an exclusive holder must be newer than all that overlap it.';
+
+-- Beside lock_resource, whose rows guarded transactions hold FOR SHARE: raising the floor waits for nobody.
+CREATE TABLE dbsync.fence_floor (
+    resource_id integer PRIMARY KEY,
+    token       bigint NOT NULL
+);
+COMMENT ON TABLE dbsync.fence_floor IS 'The highest token that was forgotten: no token up to it may register any more.';
 
 -- The epoch of a resource, 0 when it was never locked.
 CREATE FUNCTION dbsync.lock_epoch(resource text) RETURNS bigint
@@ -62,7 +74,7 @@ BEGIN
     IF seen >= 8388607 THEN
         RAISE EXCEPTION 'the epochs of this lock resource are used up' USING ERRCODE = 'DBS10';
     END IF;
-    UPDATE dbsync.lock_resource AS r SET epoch = r.epoch + 1, floor_token = (r.epoch + 1) << 40, epoch_since = clock_timestamp()
+    UPDATE dbsync.lock_resource AS r SET epoch = r.epoch + 1, epoch_since = clock_timestamp()
     WHERE r.id = resource_id AND r.epoch = seen RETURNING r.epoch INTO raised;
     RETURN raised;
 END $$;
@@ -73,7 +85,7 @@ CREATE FUNCTION dbsync.fence_enter(resource text, token bigint, low bytea[], hig
 LANGUAGE plpgsql AS $$
 DECLARE
     resource_id integer;
-    current record;
+    current_epoch bigint;
     wanted dbsync.key_range[];
 BEGIN
     IF token IS NULL OR cardinality(low) IS NULL OR cardinality(low) <> cardinality(high) OR cardinality(low) NOT BETWEEN 1 AND 64 THEN
@@ -84,8 +96,8 @@ BEGIN
         RAISE EXCEPTION 'lock lost: this resource was never locked' USING ERRCODE = 'DBS01';
     END IF;
     PERFORM pg_advisory_xact_lock_shared(1145193299, resource_id);
-    SELECT r.epoch, r.floor_token INTO current FROM dbsync.lock_resource AS r WHERE r.id = resource_id FOR SHARE;
-    IF token >> 40 <> current.epoch OR token < current.floor_token THEN
+    SELECT r.epoch INTO current_epoch FROM dbsync.lock_resource AS r WHERE r.id = resource_id FOR SHARE;
+    IF token >> 40 <> current_epoch THEN
         RAISE EXCEPTION 'lock lost: the token is of another epoch' USING ERRCODE = 'DBS01';
     END IF;
     SELECT array_agg(dbsync.key_range(int4send(resource_id) || b.l, int4send(resource_id) || b.h) ORDER BY b.l)
@@ -98,12 +110,23 @@ BEGIN
     RETURN wanted;
 END $$;
 
--- Internal: registering inside a transaction that reads from a snapshot could miss a newer token that was registered after the snapshot.
-CREATE FUNCTION dbsync.fence_may_register() RETURNS void
+-- Internal: the resource that keys belong to.
+CREATE FUNCTION dbsync.fence_resource(wanted dbsync.key_range) RETURNS integer
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT ('x' || encode(substring(lower(wanted) FROM 1 FOR 4), 'hex'))::bit(32)::integer;
+$$;
+
+-- Internal: registering inside a transaction that reads from a snapshot could miss a newer token that was registered after the snapshot. A token
+-- up to the floor may be older than one that was forgotten. Asked after the rows are locked: who forgets them commits both at once.
+CREATE FUNCTION dbsync.fence_may_register(wanted dbsync.key_range, token bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
         RAISE EXCEPTION 'register this lock in a transaction of its own first' USING ERRCODE = 'DBS12';
+    END IF;
+    IF EXISTS (SELECT FROM dbsync.fence_floor AS f
+               WHERE f.resource_id = dbsync.fence_resource(wanted) AND f.token >= fence_may_register.token) THEN
+        RAISE EXCEPTION 'lock lost: the token is older than what is still known' USING ERRCODE = 'DBS01';
     END IF;
 END $$;
 
@@ -127,21 +150,26 @@ BEGIN
             is_ours := f.keys @> wanted AND f.exclusive_token = token AND f.shared_token = 0;
             is_same := f.keys = wanted;
         END LOOP;
-        IF is_ours THEN RETURN; END IF; -- one row covers it, so there was just one; nothing to write, and the row stays locked
-        PERFORM dbsync.fence_may_register();
+        IF is_ours THEN -- one row covers it, so there was just one; nothing to write but once a day, and the row stays locked
+            IF f.seen_on < current_date THEN
+                UPDATE dbsync.fence AS t SET seen_on = current_date WHERE t.keys && wanted;
+            END IF;
+            RETURN;
+        END IF;
         -- After the rows are locked: whoever registers as shared holds them too until it has committed.
         IF EXISTS (SELECT FROM dbsync.fence_reader AS r WHERE r.keys && wanted AND r.token > fence_take_exclusive.token) THEN
             RAISE EXCEPTION 'lock lost: a newer shared holder is registered' USING ERRCODE = 'DBS01';
         END IF;
+        PERFORM dbsync.fence_may_register(wanted, token);
         BEGIN
             IF is_same AND rows_found = 1 THEN
-                UPDATE dbsync.fence AS t SET exclusive_token = token, shared_token = 0 WHERE t.keys = wanted;
+                UPDATE dbsync.fence AS t SET exclusive_token = token, shared_token = 0, seen_on = current_date WHERE t.keys = wanted;
             ELSE
                 WITH gone AS (DELETE FROM dbsync.fence AS t WHERE t.keys && wanted RETURNING t.*)
                 INSERT INTO dbsync.fence
-                SELECT rest, gone.exclusive_token, gone.shared_token
+                SELECT rest, gone.exclusive_token, gone.shared_token, gone.resource_id, gone.seen_on
                 FROM gone, unnest(dbsync.key_multirange(gone.keys) - dbsync.key_multirange(wanted)) AS rest;
-                INSERT INTO dbsync.fence VALUES (wanted, token, 0);
+                INSERT INTO dbsync.fence VALUES (wanted, token, 0, dbsync.fence_resource(wanted));
             END IF;
             DELETE FROM dbsync.fence_reader AS r WHERE r.keys <@ wanted;
             RETURN;
@@ -161,6 +189,7 @@ DECLARE
     rows_found dbsync.fence[];
     covered dbsync.key_multirange;
     must_write boolean;
+    seen date;
 BEGIN
     FOR attempt IN 1..10 LOOP
         -- A look without locks decides which lock to take: two holders raising a share lock to an update lock would wait for each other.
@@ -182,23 +211,30 @@ BEGIN
             covered := covered + dbsync.key_multirange(f.keys);
             must_write := must_write OR (f.exclusive_token > 0 AND f.shared_token = 0);
         END LOOP;
-        IF NOT must_write AND covered @> wanted
-           AND EXISTS (SELECT FROM dbsync.fence_reader AS r WHERE r.keys @> wanted AND r.token >= fence_take_shared.token) THEN
-            RETURN;
+        IF NOT must_write AND covered @> wanted THEN
+            SELECT r.seen_on INTO seen FROM dbsync.fence_reader AS r
+            WHERE r.keys @> wanted AND r.token >= fence_take_shared.token ORDER BY r.seen_on DESC LIMIT 1;
+            IF seen = current_date THEN RETURN; END IF;
+            IF seen IS NOT NULL THEN -- known, but not seen today: once a day it is written
+                UPDATE dbsync.fence_reader AS r SET seen_on = current_date WHERE r.ctid = ANY (ARRAY(
+                    SELECT o.ctid FROM dbsync.fence_reader AS o
+                    WHERE o.keys @> wanted AND o.token >= fence_take_shared.token FOR UPDATE SKIP LOCKED));
+                RETURN;
+            END IF;
         END IF;
-        PERFORM dbsync.fence_may_register();
+        PERFORM dbsync.fence_may_register(wanted, token);
         BEGIN
             -- The inner parts of what an exclusive holder registered are marked, the outer parts keep their tokens.
             WITH gone AS (
                 DELETE FROM dbsync.fence AS t WHERE t.keys && wanted AND t.exclusive_token > 0 AND t.shared_token = 0 RETURNING t.*)
             INSERT INTO dbsync.fence
-            SELECT rest, gone.exclusive_token, 0
+            SELECT rest, gone.exclusive_token, 0, gone.resource_id, gone.seen_on
             FROM gone, unnest(dbsync.key_multirange(gone.keys) - dbsync.key_multirange(wanted)) AS rest
             UNION ALL
-            SELECT gone.keys * wanted, gone.exclusive_token, token FROM gone;
+            SELECT gone.keys * wanted, gone.exclusive_token, token, gone.resource_id, current_date FROM gone;
             INSERT INTO dbsync.fence
-            SELECT gap, 0, 0 FROM unnest(dbsync.key_multirange(wanted) - covered) AS gap;
-            INSERT INTO dbsync.fence_reader VALUES (wanted, token);
+            SELECT gap, 0, 0, dbsync.fence_resource(wanted) FROM unnest(dbsync.key_multirange(wanted) - covered) AS gap;
+            INSERT INTO dbsync.fence_reader VALUES (wanted, token, dbsync.fence_resource(wanted));
             -- The newest token of a range says all that the older ones said. What another transaction is removing is left to it.
             DELETE FROM dbsync.fence_reader AS r WHERE r.ctid = ANY (ARRAY(
                 SELECT o.ctid FROM dbsync.fence_reader AS o
@@ -233,35 +269,74 @@ BEGIN
     END LOOP;
 END $$;
 
--- For the owner: forgets what is known of tokens below `floor`, and refuses them from now on. Rows of older epochs go with any floor; within
--- an epoch, give the smallest token still held. Returns the rows removed.
+-- Forgets up to 2,000 rows that nobody has proved a lock by for more than two days, and what is left of other epochs. Never a token that is as
+-- new as one in use: so the floor harms nobody who proves his lock at least every two days, and one forged, enormous token stays where it
+-- is. Takes no argument that could be forged, so everyone who may lock may call it: the fence's callers do, now and then. Returns the rows removed.
+CREATE FUNCTION dbsync.fence_trim(resource text) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    found record;
+    oldest_in_use bigint;
+    removed bigint;
+BEGIN
+    SELECT r.id, r.epoch << 40 AS first_token INTO found FROM dbsync.lock_resource AS r WHERE r.name = resource;
+    IF found.id IS NULL OR NOT pg_try_advisory_xact_lock(1145193300, found.id) THEN RETURN 0; END IF;
+    SELECT min(s.token) INTO oldest_in_use FROM (
+        SELECT greatest(t.exclusive_token, t.shared_token) AS token FROM dbsync.fence AS t
+        WHERE t.resource_id = found.id AND t.seen_on >= current_date - 2
+        UNION ALL
+        SELECT r.token FROM dbsync.fence_reader AS r WHERE r.resource_id = found.id AND r.seen_on >= current_date - 2) AS s
+    WHERE s.token >= found.first_token;
+    WITH old AS (
+        SELECT t.ctid FROM dbsync.fence AS t
+        WHERE t.resource_id = found.id AND t.seen_on < current_date - 2
+          AND greatest(t.exclusive_token, t.shared_token) < coalesce(oldest_in_use, found.first_token)
+        ORDER BY t.seen_on LIMIT 1000 FOR UPDATE SKIP LOCKED),
+    old_readers AS (
+        SELECT r.ctid FROM dbsync.fence_reader AS r
+        WHERE r.resource_id = found.id AND r.seen_on < current_date - 2 AND r.token < coalesce(oldest_in_use, found.first_token)
+        ORDER BY r.seen_on LIMIT 1000 FOR UPDATE SKIP LOCKED),
+    gone AS (
+        DELETE FROM dbsync.fence AS t USING old WHERE t.ctid = old.ctid RETURNING greatest(t.exclusive_token, t.shared_token) AS token),
+    gone_readers AS (
+        DELETE FROM dbsync.fence_reader AS r USING old_readers WHERE r.ctid = old_readers.ctid RETURNING r.token),
+    forgotten AS (SELECT g.token FROM gone AS g UNION ALL SELECT g.token FROM gone_readers AS g),
+    raised AS (
+        INSERT INTO dbsync.fence_floor AS f
+        SELECT found.id, max(g.token) FROM forgotten AS g HAVING count(*) > 0
+        ON CONFLICT (resource_id) DO UPDATE SET token = greatest(f.token, excluded.token))
+    SELECT count(*) INTO removed FROM forgotten;
+    RETURN removed;
+END $$;
+
+-- For the owner: forgets at once what is known of other epochs, and of tokens below `floor`, the smallest token still held; refuses the latter
+-- from now on. Returns the rows removed.
 CREATE FUNCTION dbsync.fence_prune(resource text, floor bigint DEFAULT 0) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found record;
-    space dbsync.key_range;
     removed bigint;
     removed_readers bigint;
 BEGIN
     SELECT r.id, r.epoch INTO found FROM dbsync.lock_resource AS r WHERE r.name = resource;
     IF found.id IS NULL THEN RETURN 0; END IF;
-    PERFORM pg_advisory_xact_lock(1145193299, found.id);
-    UPDATE dbsync.lock_resource AS r SET floor_token = greatest(r.floor_token, least(floor, ((r.epoch + 1) << 40) - 1))
-    WHERE r.id = found.id RETURNING r.floor_token INTO floor;
-    space := dbsync.key_range(int4send(found.id), int4send(found.id + 1));
-    DELETE FROM dbsync.fence AS t WHERE t.keys <@ space AND t.exclusive_token < floor AND t.shared_token < floor;
+    floor := greatest(found.epoch << 40, least(floor, (found.epoch << 40) | 1099511627775));
+    INSERT INTO dbsync.fence_floor AS f VALUES (found.id, floor - 1)
+    ON CONFLICT (resource_id) DO UPDATE SET token = greatest(f.token, excluded.token);
+    DELETE FROM dbsync.fence AS t WHERE t.resource_id = found.id AND t.exclusive_token < floor AND t.shared_token < floor;
     GET DIAGNOSTICS removed = ROW_COUNT;
-    DELETE FROM dbsync.fence_reader AS r WHERE r.keys <@ space AND r.token < floor;
+    DELETE FROM dbsync.fence_reader AS r WHERE r.resource_id = found.id AND r.token < floor;
     GET DIAGNOSTICS removed_readers = ROW_COUNT;
     RETURN removed + removed_readers;
 END $$;
 
-REVOKE ALL ON dbsync.lock_resource, dbsync.fence, dbsync.fence_reader FROM PUBLIC;
+REVOKE ALL ON dbsync.lock_resource, dbsync.fence, dbsync.fence_reader, dbsync.fence_floor FROM PUBLIC;
 REVOKE ALL ON FUNCTION dbsync.lock_epoch(text), dbsync.lock_epoch_advance(text, bigint),
-    dbsync.fence_enter(text, bigint, bytea[], bytea[]), dbsync.fence_may_register(),
+    dbsync.fence_enter(text, bigint, bytea[], bytea[]), dbsync.fence_resource(dbsync.key_range),
+    dbsync.fence_may_register(dbsync.key_range, bigint),
     dbsync.fence_take_exclusive(dbsync.key_range, bigint), dbsync.fence_take_shared(dbsync.key_range, bigint),
     dbsync.fence_exclusive(text, bigint, bytea[], bytea[]), dbsync.fence_shared(text, bigint, bytea[], bytea[]),
-    dbsync.fence_prune(text, bigint) FROM PUBLIC;
+    dbsync.fence_trim(text), dbsync.fence_prune(text, bigint) FROM PUBLIC;
 
 -- Who may use locks. The role is made elsewhere; where it isn't wanted, an administrator grants the same to the application's own role.
 DO $$
@@ -269,6 +344,7 @@ BEGIN
     IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'dbsync_app') THEN
         GRANT USAGE ON SCHEMA dbsync TO dbsync_app;
         GRANT EXECUTE ON FUNCTION dbsync.lock_epoch(text), dbsync.lock_epoch_advance(text, bigint),
-            dbsync.fence_exclusive(text, bigint, bytea[], bytea[]), dbsync.fence_shared(text, bigint, bytea[], bytea[]) TO dbsync_app;
+            dbsync.fence_exclusive(text, bigint, bytea[], bytea[]), dbsync.fence_shared(text, bigint, bytea[], bytea[]),
+            dbsync.fence_trim(text) TO dbsync_app;
     END IF;
 END $$;

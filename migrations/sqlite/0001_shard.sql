@@ -45,6 +45,14 @@ CREATE TABLE "dbsync.dropped" (
     PRIMARY KEY (table_oid, xid)
 ) WITHOUT ROWID;
 
+-- Rows of tables under copy that were read by themselves, each a chunk of one: the cells of the key, and the snapshot.
+CREATE TABLE "dbsync.row" (
+    table_oid INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    snapshot TEXT NOT NULL,
+    PRIMARY KEY (table_oid, key)
+) WITHOUT ROWID;
+
 -- Columns that hold a value which was kept as PostgreSQL's text (NaN, infinity, ...): only the primary answers queries over them.
 CREATE TABLE "dbsync.primary_only" (
     table_oid INTEGER NOT NULL,

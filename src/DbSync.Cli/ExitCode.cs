@@ -16,10 +16,11 @@ internal static class ExitCode
     public static int Of(string errorCode) => errorCode switch
     {
         ErrorCodes.InvalidOption or ErrorCodes.ReadOnlyQuery or ErrorCodes.UnknownTopic => Usage,
-        ErrorCodes.PrimaryUnreachable or ErrorCodes.AuthenticationFailed => Unreachable,
+        ErrorCodes.PrimaryUnreachable or ErrorCodes.AuthenticationFailed or ErrorCodes.LockServerUnreachable => Unreachable,
         ErrorCodes.NotInitialised or ErrorCodes.NodeExists or ErrorCodes.PreflightFailed or ErrorCodes.TableWithoutIdentity
             or ErrorCodes.TableNotPublishable or ErrorCodes.ControlSchemaNewer or ErrorCodes.UnknownTable or ErrorCodes.MissingPrivilege
-            or ErrorCodes.NameCollision or ErrorCodes.PublicationMissing => Preflight,
+            or ErrorCodes.NameCollision or ErrorCodes.PublicationMissing or ErrorCodes.LockServerUnsupported or ErrorCodes.LockPermissionMissing
+            or ErrorCodes.ShardKeyNotInIdentity or ErrorCodes.UnsupportedShardKey or ErrorCodes.NullShardKey or ErrorCodes.TableNotPlaced => Preflight,
         _ => Failed,
     };
 }

@@ -44,16 +44,19 @@ internal static class Tool
             StatusCommand.Create(runner),
             VerifyCommand.Create(runner),
             SqlCommand.Create(runner),
+            ResyncCommand.Create(runner),
+            QueriesCommand.Create(runner),
             UninstallCommand.Create(runner),
             ExplainCommand.Create(runner),
         ];
-        foreach (var (command, _) in commands) root.Add(command);
+        var groups = new[] { ShardsCommand.Create(runner), LocksCommand.Create(runner) }; // each a command and those below it
+        foreach (var (command, _) in commands.Concat(groups.Select(g => g[0]))) root.Add(command);
         foreach (var option in GlobalOptions.All) root.Add(option);
-        var examples = commands.ToDictionary(c => c.Command, c => c.Example);
+        var examples = commands.Concat(groups.SelectMany(g => g)).ToDictionary(c => c.Command, c => c.Example);
         examples.Add(root, "dbsync init --primary 'Host=localhost;Database=shop;Username=app' && dbsync run");
         foreach (var help in root.Options.OfType<HelpOption>()) help.Action = new ExampleHelp((HelpAction)help.Action!, examples);
         return root;
     }
 
-    private static string PathOf(Command command) => command.Parents.Any() ? command.Name + " " : "";
+    private static string PathOf(Command command) => command.Parents.FirstOrDefault() is Command parent ? $"{PathOf(parent)}{command.Name} " : "";
 }

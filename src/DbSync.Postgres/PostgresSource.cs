@@ -49,6 +49,9 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
     /// <summary>The primary's cluster that this node belongs to; checked whenever a stream is opened. Null: any.</summary>
     public string? SystemIdentifier { get; init; }
 
+    /// <summary>Keeps to the timeline that the shards' positions belong to.</summary>
+    public TimelineGuard Timeline { get; init; } = new(null, _ => { });
+
     public async Task<IReadOnlyList<TableSchema>> DescribeAsync(CancellationToken cancellationToken)
     {
         var tables = await _primary.BlockAsync(connection => _catalog.Load(connection, _options.Publication, null), cancellationToken);
@@ -66,7 +69,7 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
     {
         position = Lsn.Max(position, _options.StartPosition);
         var opening = Task.Factory.StartNew(
-            () => TryDrain(_slot.Check(position, isOurs: false), position) ?? (IChangeStream)Checked(Open(position), position, own: 0),
+            () => TryDrain(CheckSlot(position), position) ?? (IChangeStream)Checked(Open(position), position, own: 0),
             cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         try
         {
@@ -93,7 +96,26 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
         TableSchema table, ChunkRecord chunk, Func<Task<SnapshotDemand>> locked, ChunkRows rows, CancellationToken cancellationToken) =>
         _reader.ReadAsync(table, chunk, locked, rows, cancellationToken);
 
+    public Task<int[]> FindChunksAsync(TableSchema table, IReadOnlyList<ChunkBound> bounds, IReadOnlyList<byte[]> keys, CancellationToken cancellationToken) =>
+        _primary.UseAsync(connection => ChunkFinder.FindAsync(connection, table, bounds, keys, cancellationToken), cancellationToken);
+
+    public async Task<RowNow> ReadRowAsync(TableSchema table, byte[] key, ulong seen, CancellationToken cancellationToken)
+    {
+        var rows = new ChunkRows();
+        var bound = new ChunkBound(KeyLiterals.Of(table, key), key);
+        var snapshot = await _reader.ReadAsync(
+            table, new ChunkRecord(0, bound, bound, null, 0), () => Task.FromResult(new SnapshotDemand(0, [seen])), rows, cancellationToken);
+        return new RowNow(snapshot, rows.Count == 0 ? null : rows.Current().Written.ToArray(), await InsertPositionAsync(cancellationToken));
+    }
+
     public ValueTask DisposeAsync() => _primary.DisposeAsync();
+
+    private SlotState CheckSlot(Lsn position)
+    {
+        var slot = _slot.Check(position, isOurs: false);
+        CheckSystem(slot.SystemIdentifier);
+        return slot;
+    }
 
     private void CheckSystem(string found)
     {
@@ -101,7 +123,7 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
         throw new DbSyncException(
             ErrorCodes.PrimaryChanged,
             "The connection leads to another PostgreSQL cluster than the one this node was set up with.",
-            "Check the connection string; for a new primary run 'dbsync init' in an empty data directory.");
+            "Check the connection string. A primary that was restored and knows this node is copied anew by itself; for another one run 'dbsync init' in an empty data directory.");
     }
 
     /// <summary>Closes a stream that opened after nobody waited for it any more.</summary>
@@ -121,7 +143,9 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
             var bytes = NpgsqlWire.StreamOf(connection);
             if (bytes is NetworkStream) bytes = new ReceiveStream(NpgsqlWire.SocketOf(connection), ownsSocket: true, ReceiveStream.MessagesLowWaterBytes, _time);
             var wire = new ReplicationWire(bytes, _time);
-            CheckSystem(wire.IdentifySystem());
+            var (system, timeline) = wire.IdentifySystem();
+            CheckSystem(system);
+            Timeline.Follow(timeline, position, wire.TimelineHistory);
             var streamed = _streamed = OpenSpill();
             wire.Start(
                 $"START_REPLICATION SLOT {PgName.Quote(_options.Slot)} LOGICAL {position} "
@@ -168,7 +192,7 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
     private BacklogStream? TryDrain(SlotState slot, Lsn position)
     {
         var behind = slot.Current.Value - Math.Min(slot.Current.Value, Lsn.Max(position, slot.Confirmed).Value);
-        if (behind < (ulong)_options.DrainLeastBytes || _time.GetUtcNow() < _drainAgainAt) return null;
+        if (Timeline.IsNew(slot.Timeline) || behind < (ulong)_options.DrainLeastBytes || _time.GetUtcNow() < _drainAgainAt) return null;
         try
         {
             var drain = SlotDrain.Start(_primary, _options, position);

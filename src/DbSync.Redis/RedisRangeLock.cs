@@ -33,5 +33,5 @@ internal sealed class RedisRangeLock(RedisRangeLockManager manager, LockRequest 
         return true;
     }
 
-    public override async ValueTask DisposeAsync() => await manager.GiveBack(request);
+    protected override async ValueTask GiveBackAsync() => await manager.GiveBack(request);
 }

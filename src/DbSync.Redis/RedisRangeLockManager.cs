@@ -127,8 +127,7 @@ public sealed class RedisRangeLockManager : IRangeLockManager
         if (!request.Leave() || request.Lease.IsOver) return;
         try
         {
-            await _library.Call("release", request.Lease.Key, request.Lease.EpochText, request.Lease.Name, request.Number)
-                .WaitAsync(_options.OperationTimeout, _time);
+            await request.Lease.Calls.Call(request.Number).WaitAsync(_options.OperationTimeout, _time);
         }
         catch (Exception failure) when (failure is DbSyncException or TimeoutException)
         {
@@ -183,8 +182,8 @@ public sealed class RedisRangeLockManager : IRangeLockManager
         try
         {
             var wait = wanted.Timeout is not null;
-            var arguments = request.Arguments(wait, _options.WaitersMax);
-            var reply = await Patiently(request, left, () => _library.Call("acquire", request.Lease.Key, arguments), stop);
+            var words = request.Words(wait);
+            var reply = await Patiently(request, left, () => request.Lease.Calls.Call(words), stop);
             if (reply is null) return WaitEnd.LeaseOver;
             switch (reply.Value.Status)
             {
@@ -243,7 +242,7 @@ public sealed class RedisRangeLockManager : IRangeLockManager
     {
         try
         {
-            await _library.Call("release", request.Lease.Key, request.Lease.EpochText, request.Lease.Name, request.Number);
+            await request.Lease.Calls.Call(request.Number);
         }
         catch (DbSyncException)
         {

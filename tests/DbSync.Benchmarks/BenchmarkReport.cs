@@ -66,10 +66,24 @@ internal sealed class BenchmarkReport(string name, DateTimeOffset date, IReadOnl
         to.WriteLine($"{_figures.Count(figure => figure.Met == true)} goals met, {missed} not met");
     }
 
-    public async Task WriteJsonAsync(string path, CancellationToken cancellationToken)
+    /// <summary>Writes everything; with <paramref name="merge"/>, figures of other names that the file has already stay.</summary>
+    public async Task WriteJsonAsync(string path, bool merge, CancellationToken cancellationToken)
     {
+        List<Figure> figures = [];
+        if (merge && File.Exists(path))
+        {
+            await using var before = File.OpenRead(path);
+            figures = (await JsonSerializer.DeserializeAsync<Content>(before, Json, cancellationToken))!.Figures;
+        }
+        foreach (var figure in _figures)
+        {
+            var known = figures.FindIndex(f => f.Name == figure.Name);
+            if (known < 0) figures.Add(figure);
+            else figures[known] = figure;
+        }
         await using var file = File.Create(path);
-        var content = new { name, date, machine = Machine, versions, figures = _figures };
-        await JsonSerializer.SerializeAsync(file, content, Json, cancellationToken);
+        await JsonSerializer.SerializeAsync(file, new Content(name, date, Machine, versions, figures), Json, cancellationToken);
     }
+
+    private sealed record Content(string Name, DateTimeOffset Date, string Machine, IReadOnlyDictionary<string, string> Versions, List<Figure> Figures);
 }

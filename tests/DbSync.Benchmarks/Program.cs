@@ -29,5 +29,5 @@ Console.CancelKeyPress += (_, pressed) =>
 
 var report = await run(arguments, cancelled.Token);
 report.Print(Console.Out);
-if (arguments.JsonPath is not null) await report.WriteJsonAsync(arguments.JsonPath, cancelled.Token);
+if (arguments.JsonPath is not null) await report.WriteJsonAsync(arguments.JsonPath, merge: arguments.Only.Count > 0, cancelled.Token);
 return 0;

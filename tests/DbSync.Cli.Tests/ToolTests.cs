@@ -1,8 +1,10 @@
+using DbSync.Testing;
+
 namespace DbSync.Cli.Tests;
 
 public sealed class ToolTests
 {
-    public static TheoryData<string> Commands => ["doctor", "init", "run", "status", "verify", "sql", "uninstall", "explain"];
+    public static TheoryData<string> Commands => ["doctor", "init", "run", "status", "verify", "sql", "queries", "shards", "uninstall", "explain"];
 
     [Theory]
     [MemberData(nameof(Commands))]
@@ -66,6 +68,24 @@ public sealed class ToolTests
         error.GetProperty("code").GetString().ShouldBe(ErrorCodes.NotInitialised);
         error.GetProperty("message").GetString().ShouldBe("The data directory holds no node.");
         error.GetProperty("fix").GetString()!.ShouldContain("dbsync init");
+    }
+
+    [Fact]
+    public async Task Recorded_queries_are_listed_with_the_reason_and_may_fail_a_build()
+    {
+        using var directory = new TemporaryDirectory();
+        var file = directory["queries.jsonl"];
+        QueryRecord.Append(file, new QueryRecord("DbSet<Book>().AsNoTracking()", true, "Replica", ""));
+        QueryRecord.Append(file, new QueryRecord("DbSet<Book>()", false, "Tracking", "it tracks Book"));
+        (await ToolRun.OfAsync("queries", file, "--fail")).ExitCode.ShouldBe(ExitCode.Ok);
+        for (var process = 0; process < 2; process++) QueryRecord.Append(file, new QueryRecord("DbSet<Book>().Select(Round)", false, "NotAlike", "Math.Round() is not known to be alike"));
+
+        var run = await ToolRun.OfAsync("queries", file, "--fail");
+        run.ExitCode.ShouldBe(ExitCode.Different);
+        run.Output.ShouldContain("Math.Round() is not known to be alike");
+        run.Output.ShouldEndWith($"1 of 3 query shapes are routed.{Environment.NewLine}");
+        (await ToolRun.OfAsync("queries", file, "--json")).Json.GetProperty("notRouted").GetArrayLength().ShouldBe(2);
+        (await ToolRun.OfAsync("queries", directory["nothing"])).ExitCode.ShouldBe(ExitCode.Usage);
     }
 
     [Fact]

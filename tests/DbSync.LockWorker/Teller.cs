@@ -63,6 +63,14 @@ public sealed class Teller(IRangeLockManager locks, NpgsqlDataSource bank, bool 
             await write.ExecuteNonQueryAsync();
         }
 
+        await using (var note = new NpgsqlCommand("INSERT INTO history (low, high, token) VALUES ($1, $2, $3)", connection, transaction))
+        {
+            note.Parameters.Add(new() { Value = low });
+            note.Parameters.Add(new() { Value = high });
+            note.Parameters.Add(new() { Value = held.FencingToken.Value });
+            await note.ExecuteNonQueryAsync();
+        }
+
         await transaction.CommitAsync();
     }
 
@@ -98,6 +106,6 @@ public sealed class Teller(IRangeLockManager locks, NpgsqlDataSource bank, bool 
 
         public override ValueTask<bool> TryUpgradeAsync(CancellationToken cancellationToken = default) => held.TryUpgradeAsync(cancellationToken);
 
-        public override ValueTask DisposeAsync() => held.DisposeAsync();
+        protected override ValueTask GiveBackAsync() => held.DisposeAsync();
     }
 }

@@ -44,21 +44,37 @@ public sealed class RedisAclTests
         (await locks.Inspector.ListResourcesAsync(Ct)).ShouldBe([new LockResource("seats")]);
     }
 
-    [Theory]
-    [InlineData("+fcall", "fcall")]
-    [InlineData("+function|load", "function")]
-    [InlineData("+zadd", "ZADD")]
-    [InlineData("+publish", "PUBLISH")]
-    public async Task A_missing_rule_is_refused_by_code(string without, string named)
+    /// <summary>Each rule of the page is taken away in turn; those that only the driver's own handshake uses, or only an inspector, are allowed to go unnoticed.</summary>
+    [Fact]
+    public async Task Each_missing_rule_is_refused_by_name()
     {
-        var rules = Documented.Replace(without, "", StringComparison.Ordinal);
-        await using var server = await RedisServer.StartAsync(new RedisServerOptions { Password = "admin", Users = [$"app {Rules}{rules}"] }, Ct);
-        await using var connection = await Connect(server);
-        await using var locks = Manager(connection);
-        var error = await Should.ThrowAsync<DbSyncException>(
-            async () => await locks.AcquireAsync("seats", KeyRange.Single(1), LockMode.Exclusive, LockTesting.Someone(), Ct));
-        error.Code.ShouldBe("DBS6007", error.ToString());
-        error.Message.ShouldContain(named);
+        string[] unnoticed = ["+ping", "+echo", "+client|setname", "+client|id", "+unsubscribe", "+smembers"];
+        await using var server = await RedisServer.StartAsync(new RedisServerOptions { Password = "admin" }, Ct);
+        var rules = Documented.Split(' ');
+        rules.Length.ShouldBeGreaterThan(20);
+        var silent = new List<string>();
+        for (var i = 0; i < rules.Length; i++)
+        {
+            await server.ExecuteAsync("FUNCTION", "FLUSH");
+            await server.ExecuteAsync("ACL", ["SETUSER", $"u{i}", .. Rules.Split(' ', StringSplitOptions.RemoveEmptyEntries), .. rules.Where((_, r) => r != i)]);
+            try
+            {
+                await using var connection = await Connect(server, $"u{i}");
+                await using var locks = Manager(connection);
+                await using var held = await locks.AcquireAsync("seats", KeyRange.Single(1), LockMode.Exclusive, LockTesting.Someone() with { WaitTimeout = TimeSpan.FromSeconds(2) }, Ct);
+                silent.Add(rules[i]);
+            }
+            catch (DbSyncException error) when (error.Code == "DBS6007")
+            {
+                error.Message.ShouldContain(rules[i][1..].Split('|')[0], Case.Insensitive);
+            }
+            catch (Exception failure) when (failure is RedisConnectionException or DbSyncException { Code: "DBS6005" } && unnoticed.Contains(rules[i]))
+            {
+                // The driver itself couldn't do without it, and got no connection.
+            }
+        }
+
+        silent.Except(unnoticed, StringComparer.Ordinal).ShouldBeEmpty();
     }
 
     [Fact]
@@ -75,9 +91,9 @@ public sealed class RedisAclTests
     private static RedisRangeLockManager Manager(IConnectionMultiplexer connection) =>
         new(connection, new InMemoryEpochStore(), new RedisRangeLockOptions { LeaseDuration = TimeSpan.FromSeconds(1) });
 
-    private static async Task<ConnectionMultiplexer> Connect(RedisServer server)
+    private static async Task<ConnectionMultiplexer> Connect(RedisServer server, string user = "app")
     {
-        var options = ConfigurationOptions.Parse(server.ConnectionStringFor("app", "secret"));
+        var options = ConfigurationOptions.Parse(server.ConnectionStringFor(user, "secret"));
         options.AllowAdmin = false;
         options.ConfigurationChannel = "";
         return await ConnectionMultiplexer.ConnectAsync(options);

@@ -144,7 +144,7 @@ public sealed class RedisFaultTests : IAsyncLifetime
         await using var held = await locks.AcquireAsync(Seats, One, X, LockTesting.Someone(), Ct);
         var lease = (await locks.Inspector.SnapshotAsync(Seats, Ct)).Entries[0].Id.Client;
         // What arrives after its own withdrawal, when a connection breaks in between.
-        (await Call("acquire", held.FencingToken.Epoch, lease, 4711, "owner", "x", 0, 100, "A"u8.ToArray(), "B"u8.ToArray()))[0].ToString().ShouldBe("G");
+        (await Step(held.FencingToken.Epoch, lease, 4711, "owner", "x", 0, "A"u8.ToArray(), "B"u8.ToArray()))[0].ToString().ShouldBe("G");
         (await locks.Inspector.SnapshotAsync(Seats, Ct)).Entries.Count.ShouldBe(2);
         await Eventually.Async(async _ => (await locks.Inspector.SnapshotAsync(Seats, Ct)).Entries.Count == 1, cancellationToken: Ct);
         held.LostToken.IsCancellationRequested.ShouldBeFalse();
@@ -169,18 +169,18 @@ public sealed class RedisFaultTests : IAsyncLifetime
         (await Call("open", epoch, "dead-1", 1))[0].ToString().ShouldBe("O");
         await Eventually.Async(async _ => (await Call("renew", epoch, "dead-1", 60_000))[0].ToString() == "S", cancellationToken: Ct);
         (await Call("renew", epoch, "dead-1", 60_000))[0].ToString().ShouldBe("S");
-        (await Call("acquire", epoch, "dead-1", 1, "o", "x", 1, 100, "A"u8.ToArray(), "B"u8.ToArray()))[0].ToString().ShouldBe("S");
+        (await Step(epoch, "dead-1", 1, "o", "x", 1, "A"u8.ToArray(), "B"u8.ToArray()))[0].ToString().ShouldBe("S");
 
         await Call("open", epoch, "live-1", 60_000);
-        RedisValue[] first = [epoch, "live-1", 1, "o", "x", 1, 100, "A"u8.ToArray(), "B"u8.ToArray()];
-        var granted = await Call("acquire", first);
-        (await Call("acquire", first)).ToString().ShouldBe(granted.ToString());
-        RedisValue[] second = [epoch, "live-1", 2, "p", "x", 1, 100, "A"u8.ToArray(), "B"u8.ToArray()];
-        ((int)(await Call("acquire", second))[2]).ShouldBe(1);
-        ((int)(await Call("acquire", second))[2]).ShouldBe(1, "a repeated request doesn't wait for itself");
-        (await Call("release", epoch, "live-1", 1))[0].ToString().ShouldBe("R");
-        (await Call("release", epoch, "live-1", 1))[0].ToString().ShouldBe("N");
-        var handedOver = await Call("acquire", second);
+        RedisValue[] first = [1, "o", "x", 1, "A"u8.ToArray(), "B"u8.ToArray()];
+        var granted = await Step(epoch, "live-1", first);
+        (await Step(epoch, "live-1", first)).ToString().ShouldBe(granted.ToString());
+        RedisValue[] second = [2, "p", "x", 1, "A"u8.ToArray(), "B"u8.ToArray()];
+        ((int)(await Step(epoch, "live-1", second))[2]).ShouldBe(1);
+        ((int)(await Step(epoch, "live-1", second))[2]).ShouldBe(1, "a repeated request doesn't wait for itself");
+        (await Step(epoch, "live-1", 1))[0].ToString().ShouldBe("R");
+        (await Step(epoch, "live-1", 1))[0].ToString().ShouldBe("N");
+        var handedOver = await Step(epoch, "live-1", second);
         handedOver[0].ToString().ShouldBe("G");
         ((long)handedOver[1]).ShouldBe((long)granted[1] + 1);
     }
@@ -204,36 +204,8 @@ public sealed class RedisFaultTests : IAsyncLifetime
         await using var held = await locks.AcquireAsync(Seats, One, X, LockTesting.Someone(), Ct);
     }
 
-    private async Task<TokenLedger> UnderContention(int times, Func<Task> fault)
-    {
-        var ledger = new TokenLedger();
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Ct);
-        var contenders = new List<Task>();
-        for (var i = 0; i < 2; i++)
-        {
-            var locks = await Manager();
-            for (var c = 0; c < 4; c++) contenders.Add(Task.Run(() => ledger.Contend(locks, Seats, stop.Token)));
-        }
-
-        await Progress();
-        for (var i = 0; i < times; i++)
-        {
-            await fault();
-            await Progress();
-        }
-
-        await stop.CancelAsync();
-        await Task.WhenAll(contenders);
-        ledger.Faults.ShouldBeEmpty();
-        return ledger;
-
-        async Task Progress()
-        {
-            var goal = ledger.Grants + 50;
-            await Eventually.Async(() => ledger.Grants >= goal || ledger.Faults.Count > 0, TimeSpan.FromSeconds(40),
-                () => $"{ledger.Grants} grants of {goal}", Ct);
-        }
-    }
+    private async Task<TokenLedger> UnderContention(int times, Func<Task> fault) =>
+        await TokenLedger.UnderContention([await Manager(), await Manager()], Seats, times, fault, Ct);
 
     private static async Task<FencingToken> Grant(IRangeLockManager locks)
     {
@@ -255,6 +227,9 @@ public sealed class RedisFaultTests : IAsyncLifetime
         await using var connection = await ConnectionMultiplexer.ConnectAsync(server.ConnectionString);
         return await connection.GetServers()[0].ExecuteAsync(command, arguments);
     }
+
+    private async Task<RedisResult> Step(long epoch, string lease, params RedisValue[] words) =>
+        (await Call("run", [epoch, lease, 100, words.Length, .. words]))[1];
 
     private async Task<RedisResult> Call(string function, params RedisValue[] arguments)
     {

@@ -15,10 +15,10 @@ public sealed class SeededFaultTests
 
     public static TheoryData<string, string, string> Faults => new()
     {
-        { "waiters are ignored", "if n[3] > 0 then", "if false then" },
-        { "readers ignore waiting writers", "count = count + overlaps(p .. 'wx', lo, hi)", "" },
-        { "writers ignore readers", "if n[2] > 0 and mode == 'x' then count = count + overlaps(p .. 'r', lo, hi) end", "" },
-        { "writers ignore waiting readers", "if mode == 'x' then count = count + overlaps(p .. 'wr', lo, hi) end", "" },
+        { "waiters are ignored", "if nw > 0 then\n", "if false then\n" },
+        { "readers ignore waiting writers", "found = found + overlaps(p .. 'wx', lo, hi)", "" },
+        { "writers ignore readers", "if nr > 0 and mode == 'x' then found = found + overlaps(p .. 'r', lo, hi) end", "" },
+        { "writers ignore waiting readers", "if mode == 'x' then found = found + overlaps(p .. 'wr', lo, hi) end", "" },
         { "who gives up frees those before it too", "if ticket > after then", "if true then" },
         { "who gives up frees nobody", "relax(base, p, now, record, stood_before(record[MODE]), -1, record[TICKET])", "" },
         { "touching ranges conflict", "overlaps(set, lo, hi)\n    return call('ZLEXCOUNT', set, '[L', '(L' .. hi)", "overlaps(set, lo, hi)\n    return call('ZLEXCOUNT', set, '[L', '[L' .. hi .. TAIL)" },
@@ -29,7 +29,8 @@ public sealed class SeededFaultTests
         { "upgrading beside another holder", "if others > 0 then return { 'B' } end", "if others > 1 then return { 'B' } end" },
         { "downgrading wakes nobody", "relax(base, p, now, record, { 'wr' }, -1, -1)", "" },
         { "the scan takes what doesn't overlap", "overlapping = before(lo, other)", "overlapping = true" },
-        { "only the first range counts", "for i = 8, #args, 2 do\n        local lo", "for i = 8, 8 do\n        local lo" },
+        { "only the first range counts", "for i = first, last, 2 do\n        local lo", "for i = first, first do\n        local lo" },
+        { "the counters are forgotten", "call('HSET', base .. ':m', 'nx', counters.nx, 'nr', counters.nr, 'nw', counters.nw)", "" },
         { "a hand-off keeps the waiter in the queue", "call('ZREM', p .. 'w' .. waiter[MODE], unpack(list))\n        insert", "insert" },
     };
 

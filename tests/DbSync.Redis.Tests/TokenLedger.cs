@@ -1,4 +1,5 @@
 using DbSync.Locking;
+using DbSync.Testing;
 
 namespace DbSync.Redis.Tests;
 
@@ -31,6 +32,38 @@ internal sealed class TokenLedger
             if (!_seen.Add(token.Value)) _faults.Add($"{token} was granted twice");
             if (token <= largestWhenAsked) _faults.Add($"{token} was granted to a request made after {largestWhenAsked}");
             if (token > Largest) Largest = token;
+        }
+    }
+
+    /// <summary>
+    /// Eight contenders over the given managers (each its own connection) while a fault is done some times; each time work must go on. Nothing but
+    /// progress and the tokens is judged.
+    /// </summary>
+    public static async Task<TokenLedger> UnderContention(IReadOnlyList<IRangeLockManager> managers, LockResource resource, int times, Func<Task> fault,
+        CancellationToken cancellationToken)
+    {
+        const int contendersMax = 8, grantsToGoOn = 50;
+        var ledger = new TokenLedger();
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var contenders = Enumerable.Range(0, contendersMax)
+            .Select(i => Task.Run(() => ledger.Contend(managers[i % managers.Count], resource, stop.Token), cancellationToken)).ToArray();
+        await GoOn();
+        for (var i = 0; i < times; i++)
+        {
+            await fault();
+            await GoOn();
+        }
+
+        await stop.CancelAsync();
+        await Task.WhenAll(contenders);
+        ledger.Faults.ShouldBeEmpty();
+        return ledger;
+
+        async Task GoOn()
+        {
+            var goal = ledger.Grants + grantsToGoOn;
+            await Eventually.Async(() => ledger.Grants >= goal || ledger.Faults.Count > 0, TimeSpan.FromSeconds(60),
+                () => $"{ledger.Grants} grants of {goal}", cancellationToken);
         }
     }
 

@@ -47,6 +47,7 @@ internal static class DoctorCommand
         var state = await primary.UseAsync(c => PublicationState.ReadAsync(c, publication, cancellationToken), cancellationToken);
         checks.Add(NodeChecks.Publication(publication, state));
         checks.AddRange(await TableChecks.RunAsync(primary, server, publication, state, cancellationToken));
+        checks.AddRange(await ShardingChecks.RunAsync(primary, identity?.Replica ?? settings.Replica, state, cancellationToken));
         if (identity is null) return checks;
         var slot = await new ReplicationSlot(primary, identity.Slot).ReadAsync(cancellationToken);
         checks.AddRange(NodeChecks.Slot(identity.Slot, slot, PositionOf(settings.Data, identity)));

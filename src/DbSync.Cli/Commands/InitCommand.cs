@@ -11,6 +11,23 @@ internal static class InitCommand
         Description = "The tables to replicate, as schema.table with commas between; all that can be published when not given.", HelpName = "A,B",
     };
 
+    private static readonly Option<string?> Shards = new("--shards")
+    {
+        Description = "Spread the rows over shards: how many, or their names with weights, and the nodes that hold them.", HelpName = "N|A:WEIGHT[@NODE],...",
+    };
+
+    private static readonly Option<string?> ShardKeys = new("--shard-key")
+    {
+        Description = "By which columns tables are sharded; several columns with + between. Tables that refer to these by their key follow.", HelpName = "TABLE=COLUMN,...",
+    };
+
+    private static readonly Option<string?> References = new("--reference")
+    {
+        Description = "Tables that every shard holds whole, whatever their size; small ones need not be named.", HelpName = "A,B",
+    };
+
+    private static readonly Option<int> Copies = new("--copies") { Description = "Copies of every sharded row, in different shards.", DefaultValueFactory = _ => 1 };
+
     private static readonly Option<bool> DryRun = new("--dry-run") { Description = "Print the SQL and change nothing." };
 
     private static readonly Option<bool> SchemaOnly = new("--schema-only")
@@ -19,6 +36,11 @@ internal static class InitCommand
     };
 
     private static readonly Option<string?> GrantTo = new("--grant-to") { Description = "A role to grant what running a node needs.", HelpName = "ROLE" };
+
+    private static readonly Option<string?> GrantApp = new("--grant-app")
+    {
+        Description = "The application's role, to grant the functions that it calls: range locks, and moving replicas on while a read waits.", HelpName = "ROLE",
+    };
 
     private static readonly Option<bool> TakeOver = new("--take-over")
     {
@@ -29,7 +51,7 @@ internal static class InitCommand
     {
         var command = new Command("init", "Set a node up: control schema, publication, replication slot, data directory. Running it again changes nothing.")
         {
-            Tables, DryRun, SchemaOnly, GrantTo, TakeOver,
+            Tables, Shards, ShardKeys, References, Copies, DryRun, SchemaOnly, GrantTo, GrantApp, TakeOver,
         };
         runner.Bind(command, RunAsync);
         return (command, "dbsync init --primary 'Host=localhost;Database=shop;Username=app' --tables orders,customers --dry-run");
@@ -45,12 +67,15 @@ internal static class InitCommand
             Node = settings.Node,
             DataDirectory = settings.Data,
             Tables = arguments.GetValue(Tables)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries),
+            Sharding = ShardingArguments.Parse(
+                arguments.GetValue(Shards), arguments.GetValue(ShardKeys), arguments.GetValue(References), arguments.GetValue(Copies)),
             SchemaOnly = arguments.GetValue(SchemaOnly),
             GrantTo = arguments.GetValue(GrantTo),
+            GrantApp = arguments.GetValue(GrantApp),
             TakeOver = arguments.GetValue(TakeOver),
         };
         var dryRun = arguments.GetValue(DryRun);
-        await SetupPreflight.RequireAsync(primary, request.SchemaOnly, console, context.Cancellation);
+        await SetupPreflight.RequireAsync(primary, request.SchemaOnly, check => Warn(console, check), context.Cancellation);
         var result = await new NodeSetup(primary).RunAsync(request, dryRun, context.Cancellation);
         console.WriteJson(new
         {
@@ -63,9 +88,18 @@ internal static class InitCommand
             result.Statements,
             result.Tables,
             Refused = result.Refused.Select(r => new { r.Table, r.Code, r.Reason, r.Fix }),
+            Shards = result.Sharding.Layout?.Map.Topology.Shards.Select(s => new { Id = s.Id.Name, s.Weight }),
+            ShardKeys = result.Sharding.Layout?.Keys.ToDictionary(k => k.Key, k => k.Value.Columns, StringComparer.Ordinal),
+            References = result.Sharding.Layout is null ? null : result.Sharding.References.Select(r => new { r.Table, r.Bytes }),
         });
         if (!console.IsJson) Print(console, result, dryRun, settings);
         return ExitCode.Ok;
+    }
+
+    private static void Warn(ToolConsole console, PreflightCheck check)
+    {
+        console.Warn($"{check.Detail} ({check.Code})");
+        if (check.Fix is not null) console.Say($"    {check.Fix}");
     }
 
     private static void Print(ToolConsole console, SetupResult result, bool dryRun, ToolSettings settings)
@@ -81,6 +115,12 @@ internal static class InitCommand
             if (result.Slot is not null) console.Line($"  slot         {result.Slot}");
             console.Line($"  publication  {result.Publication}");
             console.Line($"  tables       {(result.Tables.Count == 0 ? "none" : string.Join(", ", result.Tables))}");
+        }
+        if (!dryRun && result.Sharding.Layout is { } layout)
+        {
+            console.Line($"  shards       {string.Join(", ", layout.Map.Topology.Shards.Select(s => s.Id.Name))}");
+            console.Line($"  sharded      {string.Join(", ", layout.Keys.Select(k => $"{k.Key} by {string.Join("+", k.Value.Columns)}"))}");
+            console.Line($"  everywhere   {(result.Sharding.References.Count == 0 ? "none" : string.Join(", ", result.Sharding.References.Select(r => $"{r.Table} ({Units.Bytes(r.Bytes)})")))}");
         }
         foreach (var refusal in result.Refused)
         {

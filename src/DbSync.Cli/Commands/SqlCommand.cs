@@ -1,5 +1,4 @@
 using System.CommandLine;
-using DbSync.Cli.Running;
 using DbSync.Cli.Status;
 using DbSync.Sqlite;
 using Microsoft.Data.Sqlite;
@@ -12,7 +11,7 @@ internal static class SqlCommand
 {
     private static readonly Argument<string> Sql = new("SELECT") { Description = "One statement in SQLite's dialect that reads." };
 
-    private static readonly Option<string?> Shard = new("--shard") { Description = "The shard to ask; not needed when there is one.", HelpName = "SHARD" };
+    private static readonly Option<string?> Shard = new("--shard") { Description = "Ask this shard alone; without it all of them as one, at one position.", HelpName = "SHARD" };
 
     public static (Command Command, string Example) Create(CommandRunner runner)
     {
@@ -24,13 +23,12 @@ internal static class SqlCommand
     private static int Run(CommandContext context)
     {
         var (settings, console) = (context.Settings, context.Console);
-        var identity = NodeHost.LoadIdentity(settings);
-        var shard = context.Arguments.GetValue(Shard) ?? (identity.Shards.Count == 1
-            ? identity.Shards[0].Id
-            : throw new DbSyncException(
-                ErrorCodes.InvalidOption, "This node has more than one shard.", $"Name one with --shard: {string.Join(", ", identity.Shards.Select(s => s.Id))}."));
-        using var connection = new ReplicaConnections(settings.Data).Open(identity, shard);
-        var states = States(settings.Data, identity.Shards.First(s => s.Id == shard));
+        var identity = settings.LoadIdentity();
+        var shard = context.Arguments.GetValue(Shard);
+        var connections = new ReplicaConnections(settings.Data);
+        using var connection = shard is null ? connections.OpenAll(identity) : connections.Open(identity, shard);
+        ShardUnion.Begin(connection, shard is null ? identity.Shards.Count : 1);
+        var states = States(connection);
         var unready = new SortedSet<string>(StringComparer.Ordinal);
         ReadOnlyStatement.Enforce(connection, table =>
         {
@@ -89,9 +87,13 @@ internal static class SqlCommand
         var value => value,
     };
 
-    private static Dictionary<string, TableState> States(string directory, NodeFile.Shard shard)
+    private static Dictionary<string, TableState> States(SqliteConnection connection)
     {
-        using var view = new ShardView(directory, shard);
-        return view.Progress().ToDictionary(t => t.Name, t => t.State, StringComparer.OrdinalIgnoreCase);
+        using var command = connection.CreateCommand();
+        command.CommandText = "SELECT name, state FROM \"dbsync.table\" WHERE name NOT LIKE 'dbsync.%'";
+        using var reader = command.ExecuteReader();
+        var states = new Dictionary<string, TableState>(StringComparer.OrdinalIgnoreCase);
+        while (reader.Read()) states[reader.GetString(0)] = (TableState)reader.GetInt32(1);
+        return states;
     }
 }

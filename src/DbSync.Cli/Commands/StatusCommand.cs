@@ -1,6 +1,5 @@
 using Spectre.Console;
 using System.CommandLine;
-using DbSync.Cli.Running;
 using DbSync.Cli.Status;
 using DbSync.Postgres;
 
@@ -29,7 +28,7 @@ internal static class StatusCommand
     private static async Task<int> RunAsync(CommandContext context)
     {
         var (settings, console) = (context.Settings, context.Console);
-        var identity = NodeHost.LoadIdentity(settings);
+        var identity = settings.LoadIdentity();
         await using var primary = settings.TryPrimary is { } connection ? new Primary(connection) : null;
         var reader = new StatusReader(identity, settings.Data, token => PrimaryView.TryReadAsync(primary, identity.Slot, token), TimeProvider.System);
         var status = await reader.ReadAsync(context.Cancellation);

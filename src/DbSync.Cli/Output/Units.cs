@@ -1,3 +1,4 @@
+using System.CommandLine.Parsing;
 using System.Globalization;
 
 namespace DbSync.Cli;
@@ -13,6 +14,23 @@ internal static class Units
         var (size, unit) = ((double)value, 0);
         while (Math.Abs(size) >= 1024 && unit < Sizes.Length - 1) (size, unit) = (size / 1024, unit + 1);
         return string.Create(CultureInfo.InvariantCulture, $"{size:0.#} {Sizes[unit]}");
+    }
+
+    /// <summary>Reads a size as people write it: a number with B, kB, MB, GB or TB behind it, in powers of 1024 as PostgreSQL has them; null when it is none.</summary>
+    public static long? ParseBytes(string text)
+    {
+        var digits = text.TakeWhile(c => char.IsAsciiDigit(c) || c == '.').Count();
+        var unit = Array.FindIndex(Sizes, s => string.Equals(s, text[digits..].Trim(), StringComparison.OrdinalIgnoreCase));
+        if (text[digits..].Trim().Length == 0) unit = 0;
+        return unit >= 0 && double.TryParse(text.AsSpan(0, digits), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value)
+            && value * Math.Pow(1024, unit) is < long.MaxValue and var bytes ? (long)bytes : null;
+    }
+
+    /// <summary>Refuses an option's value that is no size.</summary>
+    public static void CheckBytes(OptionResult result)
+    {
+        foreach (var token in result.Tokens)
+            if (ParseBytes(token.Value) is null) result.AddError($"'{token.Value}' is no size: write it like 512MB or 10GB.");
     }
 
     public static string Duration(double? ms) => ms switch

@@ -9,8 +9,9 @@ internal static class DataFiles
     public static void Delete(string directory)
     {
         var shards = NodeFile.TryLoad(directory)?.Shards ?? [];
-        var names = shards.SelectMany(s => new[] { s.File, s.File + "-wal", s.File + "-shm" })
-            .Concat([NodeFile.FileName, LiveStatus.FileName, PendingNode.FileName, DataDirectory.LockFileName]);
+        var generations = shards.SelectMany(s => Directory.EnumerateFiles(directory, $"{s.Id}.*.db")).Select(f => Path.GetFileName(f)!).Where(f => NodeFile.GenerationOf(f) > 0);
+        var names = generations.Concat(shards.Select(s => s.File)).SelectMany(f => new[] { f, f + "-wal", f + "-shm" })
+            .Concat([NodeFile.FileName, LiveStatus.FileName, ReseedFile.FileName, ResyncRequest.FileName, PendingNode.FileName, DataDirectory.LockFileName]);
         foreach (var name in names) File.Delete(Path.Combine(directory, name));
         if (!Directory.EnumerateFileSystemEntries(directory).Any()) Directory.Delete(directory);
     }

@@ -22,7 +22,7 @@ internal static class NodePanel
         var copying = tables.Where(t => t.State is TableState.Copying or TableState.CatchingUp).ToList();
         var shown = copying.Take(Math.Max(1, console.Height - LinesLeftFree)).ToList();
         var names = Math.Min(NameWidthMax, shown.Select(t => t.Name.Length).DefaultIfEmpty().Max());
-        var lines = shown.ConvertAll(t => BarOf(t, names, width, console.Capabilities.Unicode));
+        var lines = shown.ConvertAll(t => BarOf(t, status.Tables.FirstOrDefault(c => c.Table == t.Name), names, width, console.Capabilities.Unicode));
         if (copying.Count > shown.Count) lines.Add(Line($"and {copying.Count - shown.Count} more tables", width, Style.Plain));
         lines.Add(Line($"{node}  {Summary(status, perSecond)}", width, new Style(decoration: Decoration.Bold)));
         if (status.Waiting is { } waiting) lines.Add(Line($"waits: {waiting}", width, new Style(Color.Yellow)));
@@ -43,14 +43,17 @@ internal static class NodePanel
         var work = status.Copying
             ? $"  {Units.Count(status.RowsCopied)} rows copied, {Units.Count((long)perSecond)}/s"
             : $"  {Units.Count(status.Transactions)} transactions, {Units.Count((long)perSecond)}/s";
-        return $"{state} at {status.AppliedLsn}{lag}{work}";
+        var kept = status is { Copying: true, Slot.RetainedBytes: var bytes } ? $"  slot keeps {Units.Bytes(bytes)}" : "";
+        return $"{state} at {status.AppliedLsn}{lag}{work}{kept}";
     }
 
-    private static Paragraph BarOf(TableProgress table, int names, int width, bool unicode)
+    private static Paragraph BarOf(TableProgress table, TableCopyStatus? copy, int names, int width, bool unicode)
     {
         var name = Cut(table.Name, names).PadRight(names);
         var share = table.Chunks == 0 ? 0 : (double)table.ChunksDone / table.Chunks;
-        var figures = string.Create(CultureInfo.InvariantCulture, $" {share,4:0%}  {Units.Count(table.Rows)} rows{(table.State == TableState.CatchingUp ? ", catching up" : "")}");
+        var figures = string.Create(CultureInfo.InvariantCulture, $" {share,4:0%}  {Units.Count(table.Rows)} rows{More()}");
+        string More() => table.State == TableState.CatchingUp ? ", catching up"
+            : copy is null ? "" : $", {Units.Count((long)copy.RowsPerSecond)}/s{(copy.EtaMs is { } eta ? $", {Units.Duration(eta)} left" : "")}";
         var room = Math.Clamp(width - names - figures.Length - 1, 5, 40);
         var done = (int)Math.Round(share * room);
         var (full, empty) = unicode ? ('\u2501', '\u2501') : ('=', '-');

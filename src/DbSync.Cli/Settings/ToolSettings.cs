@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using DbSync.Hosting;
 using DbSync.Postgres;
 
 namespace DbSync.Cli;
@@ -36,6 +37,10 @@ internal sealed class ToolSettings
 
     public string Data => Path.GetFullPath(Find(GlobalOptions.Data, "DBSYNC_DATA", "data") ?? DefaultData);
 
+    /// <summary>Where the node is that a command runs.</summary>
+    /// <exception cref="DbSyncException">DBS1001 when no primary is named.</exception>
+    public NodePlace Place => new(Primary, Data, TryReplica, Node, SpillBytesMax);
+
     public string? Redis => Find(GlobalOptions.Redis, "DBSYNC_REDIS", "redis");
 
     public string Replica => TryReplica ?? ReplicaNames.DefaultReplica;
@@ -52,6 +57,10 @@ internal sealed class ToolSettings
         var text when long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var bytes) => bytes,
         _ => throw new DbSyncException(ErrorCodes.InvalidOption, "spillBytesMax is no number of bytes.", "Give a whole number, for example 68719476736 for 64 GiB."),
     };
+
+    /// <summary>The data directory's identity, checked against what was asked for.</summary>
+    /// <exception cref="DbSyncException">DBS1002 not set up, DBS1004 another replica's or node's directory.</exception>
+    public NodeFile LoadIdentity() => NodeFile.Load(Data, TryReplica, Node);
 
     private string? Find(Option<string?> flag, string variable, string key)
     {

@@ -19,10 +19,11 @@ internal sealed record PrimaryView(Lsn Position, Lsn? Confirmed, SlotReport Slot
             if (await new ReplicationSlot(primary, slot).ReadAsync(both.Token) is not { } state)
                 return (new PrimaryView(
                     Lsn.Parse(await primary.ScalarAsync<string>("SELECT pg_catalog.pg_current_wal_lsn()::text", both.Token)), null,
-                    new SlotReport(slot, false, "missing", null, null, null)), null);
-            var eta = state.BudgetBytes is { } budget && await RateAsync(primary, both.Token) is > 0 and var rate ? Math.Max(0, budget) / rate * 1000 : (double?)null;
+                    new SlotReport(slot, false, "missing", null, null, null, null)), null);
+            var rate = await RateAsync(primary, both.Token);
+            var eta = state.BudgetBytes is { } budget && rate > 0 ? Math.Max(0, budget) / rate * 1000 : (double?)null;
             return (new PrimaryView(
-                state.Current, state.Confirmed, new SlotReport(state.Name, state.Active, state.WalStatus, state.RetainedBytes, state.BudgetBytes, eta)), null);
+                state.Current, state.Confirmed, new SlotReport(state.Name, state.Active, state.WalStatus, state.RetainedBytes, state.BudgetBytes, rate, eta)), null);
         }
         catch (DbSyncException exception)
         {

@@ -18,8 +18,10 @@ internal static class StatusPage
         Add("delay p50/p99", $"total {Pair(status.Delay.TotalMs)} = write {Pair(status.Delay.WriteMs)} + transfer {Pair(status.Delay.TransferMs)} + sync {Pair(status.Delay.SyncMs)}");
         Add("slot", status.Slot is { } slot
             ? $"{slot.Name}, {(slot.Active ? "active" : "inactive")}, {slot.WalStatus}, keeps {Units.Bytes(slot.RetainedWalBytes)}"
-                + (slot.BudgetBytes is null ? ", no limit" : $" of log, {Units.Bytes(slot.BudgetBytes)} left ({Units.Duration(slot.BudgetEtaMs)} at the average rate)")
+                + (slot.BudgetBytes is null ? ", no limit" : $" of log, {Units.Bytes(slot.BudgetBytes)} left (lasts {Units.Duration(slot.BudgetEtaMs)} at {Units.Bytes((long?)slot.WalBytesPerSecond)}/s)")
             : "unknown");
+        if (status.Resync is { } again)
+            Add("copied again", $"since {again.Since:u}, because {again.Reason} {again.ChunksDone}/{again.Chunks} chunks, {Units.Count(again.Rows)} rows");
         Add("applied since start", $"{Units.Count(status.Counters.Transactions)} transactions, {Units.Count(status.Counters.Rows)} rows, {Units.Count(status.Counters.Reconnects)} reconnects");
 
         var shards = new Table().Border(TableBorder.Simple).AddColumns("shard", "file", "state", "applied");
@@ -31,8 +33,9 @@ internal static class StatusPage
         foreach (var table in status.Tables)
             tables.AddRow(Cells(
                 table.Name, table.State switch { TableState.Live => "live", TableState.CatchingUp => "catching up", TableState.Quarantined => $"set aside: {table.Quarantine?.Column ?? "a row"} at {table.Quarantine?.Lsn}", _ => "copying" }, Units.Count(table.Rows),
-                table.Chunks == 0 ? "" : $"{table.ChunksDone}/{table.Chunks}"));
-        return status.Hint is { } hint ? new Rows(summary, new Text($"\n{hint}", new Style(Color.Yellow)), shards, tables) : new Rows(summary, shards, tables);
+                (table.Chunks == 0 ? "" : $"{table.ChunksDone}/{table.Chunks}") + (table.Copy is { } copy ? $" ({Units.Count((long)copy.RowsPerSecond)}/s, {Units.Duration(copy.EtaMs)} left)" : "") + (table.Resync is { } beside ? $", again {beside.ChunksDone}/{beside.Chunks}" : "")));
+        var fresh = FreshnessPlot.Of(status.Shards);
+        return status.Hint is { } hint ? new Rows(summary, new Text($"\n{hint}", new Style(Color.Yellow)), shards, tables, fresh) : new Rows(summary, shards, tables, fresh);
     }
 
     public static IRenderable[] Cells(params string[] texts) => [.. texts.Select(t => new Text(t))];

@@ -26,6 +26,12 @@ internal sealed record StatusReport
 
     public required SlotReport? Slot { get; init; }
 
+    /// <summary>Since when the files are not kept up to date, because everything is copied again; null when they are.</summary>
+    public required DateTimeOffset? StaleSince { get; init; }
+
+    /// <summary>The copy beside the old files; null when there is none.</summary>
+    public required ReseedReport? Resync { get; init; }
+
     public required IReadOnlyList<ShardReport> Shards { get; init; }
 
     public required IReadOnlyList<TableReport> Tables { get; init; }
@@ -48,15 +54,42 @@ internal sealed record StatusReport
 }
 
 /// <summary>The node's slot as the primary shows it now. A state of "missing" means that the primary has none of this name.</summary>
-internal sealed record SlotReport(string Name, bool Active, string WalStatus, long? RetainedWalBytes, long? BudgetBytes, double? BudgetEtaMs);
+/// <param name="Name">The slot.</param>
+/// <param name="Active">Whether somebody follows it.</param>
+/// <param name="WalStatus">reserved, extended, unreserved, lost or missing.</param>
+/// <param name="RetainedWalBytes">The log that it makes the primary keep.</param>
+/// <param name="BudgetBytes">What may still be written before it is given up, by the primary's limit or the node's own; null for no limit.</param>
+/// <param name="WalBytesPerSecond">What the primary writes: over the last minute while a node runs, else since its statistics began.</param>
+/// <param name="BudgetEtaMs">How long the budget lasts at this rate if nothing more is acknowledged; null for no limit, or while nothing is written.</param>
+internal sealed record SlotReport(
+    string Name, bool Active, string WalStatus, long? RetainedWalBytes, long? BudgetBytes, double? WalBytesPerSecond, double? BudgetEtaMs)
+{
+    /// <summary>With what the running node knows better: its own limit, and the rate of the last minute.</summary>
+    public SlotReport With(SlotStatus? live) => live is null || RetainedWalBytes is null
+        ? this
+        : this with { BudgetBytes = live.BudgetBytes, WalBytesPerSecond = live.WalBytesPerSecond ?? WalBytesPerSecond, BudgetEtaMs = live.BudgetEtaMs };
+}
 
-internal sealed record ShardReport(string Id, string File, string State, string? AppliedLsn, long Rows, long Bytes);
+/// <summary>A shard. Freshness is null until a node has measured it.</summary>
+internal sealed record ShardReport(string Id, string File, string State, string? AppliedLsn, long Rows, long Bytes, Freshness? Freshness = null);
 
 /// <summary>A table: quarantined, copying, catchingUp or live. Chunks are those that it is, or was, copied in.</summary>
-internal sealed record TableReport(string Name, TableState State, long Rows, int ChunksDone, int Chunks, QuarantineReport? Quarantine = null);
+/// <param name="Name">As the replica names it.</param>
+/// <param name="State">quarantined, copying, catchingUp or live.</param>
+/// <param name="Rows">Rows that are here.</param>
+/// <param name="ChunksDone">Chunks that are here.</param>
+/// <param name="Chunks">Chunks that are planned so far.</param>
+/// <param name="Copy">How fast it is copied, in percent, rows a second and ms left; null when it isn't being read now.</param>
+/// <param name="Resync">How far a copy beside the table has come ('dbsync resync --table'); null when there is none.</param>
+/// <param name="Quarantine">Why the table is set aside; null when it is not.</param>
+internal sealed record TableReport(string Name, TableState State, long Rows, int ChunksDone, int Chunks, TableCopyStatus? Copy = null, TableResync? Resync = null,
+    QuarantineReport? Quarantine = null);
 
 /// <summary>Why a table is set aside: the column (null for a row as a whole), the commit that brought the value, and the reason for people.</summary>
 internal sealed record QuarantineReport(string? Column, string Lsn, string Reason);
+
+/// <summary>A copy of a table that will take its place.</summary>
+internal sealed record TableResync(long Rows, int ChunksDone, int Chunks);
 
 /// <summary>Since the process started; null when none runs or ran.</summary>
 internal sealed record CounterReport(long? Transactions, long? Rows, long? Reconnects);

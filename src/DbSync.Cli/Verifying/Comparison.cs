@@ -12,22 +12,34 @@ internal sealed class Comparison(Lsn position, PrimaryDigests primary, IReadOnly
 
     public Lsn Position => position;
 
-    /// <summary>Compares a table in every shard; each holds all of it.</summary>
+    /// <summary>
+    /// Compares a table. Each shard holds all of a reference table; of a sharded one, each copy is the rows of its buckets' owners together, and
+    /// a row anywhere else is a difference too.
+    /// </summary>
     public async Task<TableVerdict> CompareAsync(TableSchema table, CancellationToken cancellationToken)
     {
         var codecs = await primary.CodecsAsync(table, cancellationToken);
-        var there = primary.GroupsAsync(table, codecs, cancellationToken);
-        var here = shards.Select(s => Task.Run(() => GroupsOf(s, table, codecs, cancellationToken), cancellationToken)).ToList();
-        var expected = await there;
-        long rows = 0, differences = 0;
-        for (var i = 0; i < shards.Count; i++)
+        var parts = ShardPart.Of(table, shards);
+        var here = parts.SelectMany(p => p.Shards).Distinct().Select(s => Task.Run(() => GroupsOf(s, parts, table, codecs, cancellationToken), cancellationToken)).ToList();
+        var expected = new Dictionary<string, GroupDigests>(StringComparer.Ordinal); // one connection: one after the other
+        foreach (var condition in parts.Where(p => !p.IsStray).Select(p => p.Condition).Distinct(StringComparer.Ordinal))
+            expected.Add(condition ?? "", await primary.GroupsAsync(table, codecs, condition, cancellationToken));
+        var actual = parts.ConvertAll(_ => new GroupDigests());
+        foreach (var shard in here)
         {
-            var actual = await here[i];
-            rows = Math.Max(rows, actual.Rows);
-            foreach (var groups in Batches(expected, actual))
-                differences += await CountAsync(shards[i], table, codecs, groups, cancellationToken);
+            var digests = await shard;
+            for (var i = 0; i < parts.Count; i++) actual[i].Add(digests[i]);
         }
-        return new TableVerdict(table.ReplicaName, expected.Rows, rows, differences);
+        long rows = 0, differences = 0;
+        for (var i = 0; i < parts.Count; i++)
+        {
+            if (!parts[i].IsStray) rows = Math.Max(rows, actual[i].Rows);
+            else differences += actual[i].Rows;
+            if (parts[i].IsStray) continue;
+            foreach (var groups in Batches(expected[parts[i].Condition ?? ""], actual[i]))
+                differences += await CountAsync(parts[i], table, codecs, groups, cancellationToken);
+        }
+        return new TableVerdict(table.ReplicaName, expected.Values.Max(e => e.Rows), rows, differences);
     }
 
     public async ValueTask DisposeAsync()
@@ -36,16 +48,18 @@ internal sealed class Comparison(Lsn position, PrimaryDigests primary, IReadOnly
         await primary.DisposeAsync();
     }
 
-    private static GroupDigests GroupsOf(ShardView shard, TableSchema table, TypeCodec[] codecs, CancellationToken cancellationToken)
+    private static List<GroupDigests> GroupsOf(
+        ShardView shard, List<ShardPart> parts, TableSchema table, TypeCodec[] codecs, CancellationToken cancellationToken)
     {
-        var groups = new GroupDigests();
+        var groups = parts.ConvertAll(_ => new GroupDigests());
         var hasher = new RowHasher(table, codecs);
         shard.ReadRows(
             table,
             cells =>
             {
                 var (key, row) = hasher.Hash(cells);
-                groups.Add(key, row);
+                for (var i = 0; i < parts.Count; i++)
+                    if (parts[i].Has(shard, cells)) groups[i].Add(key, row);
             },
             cancellationToken);
         return groups;
@@ -67,20 +81,23 @@ internal sealed class Comparison(Lsn position, PrimaryDigests primary, IReadOnly
         if (batch.Count > 0) yield return [.. batch];
     }
 
-    private async Task<long> CountAsync(ShardView shard, TableSchema table, TypeCodec[] codecs, int[] groups, CancellationToken cancellationToken)
+    private async Task<long> CountAsync(ShardPart part, TableSchema table, TypeCodec[] codecs, int[] groups, CancellationToken cancellationToken)
     {
         var counter = new DifferenceCounter(table.HasKey);
         var hasher = new RowHasher(table, codecs);
         var wanted = groups.ToHashSet();
-        await primary.RowsAsync(table, codecs, groups, counter.AddPrimary, cancellationToken);
-        shard.ReadRows(
-            table,
-            cells =>
-            {
-                var (key, row) = hasher.Hash(cells);
-                if (wanted.Contains(GroupDigests.GroupOf(key))) counter.AddReplica(key, row);
-            },
-            cancellationToken);
+        await primary.RowsAsync(table, codecs, groups, part.Condition, counter.AddPrimary, cancellationToken);
+        foreach (var shard in part.Shards)
+        {
+            shard.ReadRows(
+                table,
+                cells =>
+                {
+                    var (key, row) = hasher.Hash(cells);
+                    if (wanted.Contains(GroupDigests.GroupOf(key)) && part.Has(shard, cells)) counter.AddReplica(key, row);
+                },
+                cancellationToken);
+        }
         return counter.Count;
     }
 }

@@ -8,10 +8,11 @@ namespace DbSync.EntityFrameworkCore;
 /// </summary>
 public sealed class DbSyncSession
 {
+    private const int PartsMax = 8;
     private static readonly AsyncLocal<DbSyncSession?> Ambient = new();
     private readonly Lock _gate = new();
     private readonly List<Entry> _entries = [];
-    private readonly List<SyncToken> _joined = [];
+    private readonly JoinedTokens _joined = new();
 
     /// <summary>The session of the contexts used in this asynchronous flow; null when each has its own.</summary>
     public static DbSyncSession? Current => Ambient.Value;
@@ -30,9 +31,37 @@ public sealed class DbSyncSession
     /// </summary>
     public void Join(string? token)
     {
-        foreach (var part in (token ?? "").Split('.', StringSplitOptions.RemoveEmptyEntries).Take(8))
+        foreach (var part in (token ?? "").Split('.', StringSplitOptions.RemoveEmptyEntries).Take(PartsMax))
             if (SyncToken.TryParse(part, out var parsed))
                 lock (_gate) _joined.Add(parsed);
+    }
+
+    /// <summary>
+    /// What the session has written and read so far, for <see cref="Join"/> of another session, in this process or another. Costs nothing: where a
+    /// position isn't known yet, whoever joins asks the primary for it before the next routed read. Empty when there is nothing to tell.
+    /// </summary>
+    public string ToToken()
+    {
+        lock (_gate)
+        {
+            var tokens = new List<SyncToken>();
+            foreach (var cluster in _entries.GroupBy(e => e.Link.Facts?.SystemIdentifier ?? 0))
+            {
+                var timeline = cluster.Max(e => e.Link.Facts?.Timeline ?? 0);
+                var isDirty = cluster.Any(e => e.Writes != e.Known);
+                var told = _joined.All.Where(t => t.Token.SystemIdentifier == cluster.Key).Select(t => t.Token.Position);
+                var position = told.Append(cluster.Max(e => e.Floor)).Max();
+                if (isDirty || (cluster.Key != 0 && position > Lsn.Zero)) tokens.Add(new SyncToken(cluster.Key, timeline, position, isDirty));
+            }
+            foreach (var (sequence, token) in _joined.All)
+            {
+                var isCovered = token.Asks
+                    ? _entries.Exists(e => e.Asked >= sequence && IsOf(token, e.Link))
+                    : tokens.Exists(t => t.SystemIdentifier == token.SystemIdentifier);
+                if (!isCovered) tokens.Add(token);
+            }
+            return string.Join('.', tokens.Distinct().Take(PartsMax));
+        }
     }
 
     /// <summary>Says that something was written past EF Core (with ADO.NET, say): the next read sees it.</summary>
@@ -64,36 +93,40 @@ public sealed class DbSyncSession
         {
             var cluster = link.Facts?.SystemIdentifier;
             var need = new SessionNeed(Lsn.Zero, Lsn.Zero, false);
+            var asked = 0L;
             foreach (var entry in _entries)
             {
                 if (entry.Link != link && (cluster is null || entry.Link.Facts?.SystemIdentifier != cluster)) continue;
                 need = need with { Own = Lsn.Max(need.Own, entry.Floor), IsDirty = need.IsDirty || entry.Writes != entry.Known };
+                asked = Math.Max(asked, entry.Asked);
             }
-            foreach (var token in _joined)
-                if (token.SystemIdentifier == cluster) need = need with { Joined = Lsn.Max(need.Joined, token.Position) };
+            foreach (var (sequence, token) in _joined.All)
+                if (IsOf(token, link))
+                    need = need with { Joined = Lsn.Max(need.Joined, token.Position), IsDirty = need.IsDirty || (token.Asks && sequence > asked) };
             return need;
         }
     }
 
     /// <summary>The writes that a position read from now on will cover; to be given to <see cref="Learn"/>.</summary>
-    internal long[] Mark()
+    internal SessionMark Mark()
     {
-        lock (_gate) return [.. _entries.Select(e => e.Writes)];
+        lock (_gate) return new SessionMark([.. _entries.Select(e => e.Writes)], _joined.Sequence);
     }
 
     /// <summary>The primary's position, read after <paramref name="mark"/> was taken.</summary>
-    internal void Learn(PrimaryLink link, Lsn position, long[] mark)
+    internal void Learn(PrimaryLink link, Lsn position, SessionMark mark)
     {
         lock (_gate)
         {
-            for (var i = 0; i < Math.Min(mark.Length, _entries.Count); i++)
+            for (var i = 0; i < Math.Min(mark.Writes.Length, _entries.Count); i++)
             {
                 var entry = _entries[i];
                 if (entry.Link != link && entry.Link.Facts?.SystemIdentifier != link.Facts?.SystemIdentifier) continue;
-                entry.Known = Math.Max(entry.Known, mark[i]);
+                entry.Known = Math.Max(entry.Known, mark.Writes[i]);
             }
-            Of(link).Floor = Lsn.Max(Of(link).Floor, position);
-            _joined.RemoveAll(t => t.SystemIdentifier == link.Facts?.SystemIdentifier && t.Position > position); // beyond the primary's own: made up
+            var own = Of(link);
+            (own.Floor, own.Asked) = (Lsn.Max(own.Floor, position), Math.Max(own.Asked, mark.Joined));
+            _joined.DropBeyond(link.Facts?.SystemIdentifier, position);
         }
     }
 
@@ -106,6 +139,9 @@ public sealed class DbSyncSession
             if (position > entry.Floor) entry.Floor = position;
         }
     }
+
+    private static bool IsOf(SyncToken token, PrimaryLink link) =>
+        token.SystemIdentifier == 0 ? token.Asks : token.SystemIdentifier == link.Facts?.SystemIdentifier;
 
     private Entry Of(PrimaryLink link)
     {
@@ -127,6 +163,9 @@ public sealed class DbSyncSession
 
         /// <summary>How many of them <see cref="Floor"/> covers.</summary>
         public long Known { get; set; }
+
+        /// <summary>The last token from outside whose question <see cref="Floor"/> answers.</summary>
+        public long Asked { get; set; }
     }
 
     private sealed class Leaving(DbSyncSession? before) : IDisposable
@@ -140,3 +179,8 @@ public sealed class DbSyncSession
 /// <param name="Joined">What a token from outside says; not to be believed beyond the primary's position.</param>
 /// <param name="IsDirty">Something was written whose position isn't known.</param>
 internal readonly record struct SessionNeed(Lsn Own, Lsn Joined, bool IsDirty);
+
+/// <summary>What a position that is read from now on will cover.</summary>
+/// <param name="Writes">The writes of each entry.</param>
+/// <param name="Joined">The tokens.</param>
+internal readonly record struct SessionMark(long[] Writes, long Joined);

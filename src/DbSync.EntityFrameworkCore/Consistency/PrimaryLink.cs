@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Data.Common;
+using DbSync.EntityFrameworkCore.Replicas;
 using Microsoft.EntityFrameworkCore.Storage;
 
 namespace DbSync.EntityFrameworkCore.Consistency;
@@ -8,7 +9,12 @@ namespace DbSync.EntityFrameworkCore.Consistency;
 internal sealed class PrimaryLink
 {
     private static readonly ConcurrentDictionary<(string ConnectionString, bool IgnoreRowSecurity), PrimaryLink> Links = new();
+    private const string NoPrivilege = "42501";
+    private const string NoFunction = "42883";
+    private const string NoSchema = "3F000";
+
     private readonly bool _ignoreRowSecurity;
+    private volatile Seen? _seen;
     private bool _beatRefused;
 
     private PrimaryLink(bool ignoreRowSecurity) => _ignoreRowSecurity = ignoreRowSecurity;
@@ -24,16 +30,36 @@ internal sealed class PrimaryLink
         IRelationalConnection connection, DbSyncSettings settings, string publication, bool async, CancellationToken cancellationToken)
     {
         if (Facts is { } known && settings.Time.GetElapsedTime(known.ReadAt) < settings.FactsAgeMax) return known;
+        await TryReadAsync(connection, settings, publication, async, cancellationToken).ConfigureAwait(false);
+        return Facts; // when it can't be asked, what was known last still holds
+    }
+
+    /// <summary>
+    /// The facts, asked for again when the snapshot's heartbeat says that rights on the primary have changed since; null when the primary can't be
+    /// asked then.
+    /// </summary>
+    public async ValueTask<PrimaryFacts?> FollowRightsAsync(
+        ReplicaSnapshot snapshot, IRelationalConnection connection, DbSyncSettings settings, string publication, bool async, CancellationToken cancellationToken)
+    {
+        if (snapshot.BeatAt is not { } at || snapshot.Rights is not { } rights || (_seen is { } seen && (seen.Rights == rights || seen.At >= at))) return Facts;
+        if (!await TryReadAsync(connection, settings, publication, async, cancellationToken).ConfigureAwait(false)) return null;
+        _seen = new Seen(at, rights); // known before the facts were read, so the facts are at least as new
+        return Facts;
+    }
+
+    private async ValueTask<bool> TryReadAsync(
+        IRelationalConnection connection, DbSyncSettings settings, string publication, bool async, CancellationToken cancellationToken)
+    {
         try
         {
             Facts = await UseAsync(
                 connection, async, c => PrimaryFacts.ReadAsync(c, publication, _ignoreRowSecurity, settings.Time, async, cancellationToken), cancellationToken).ConfigureAwait(false);
+            return true;
         }
         catch (Exception exception) when (exception is DbException or InvalidOperationException or IOException or TimeoutException)
         {
-            // It can't be reached, or its control functions may not be called: what was known last still holds, or the primary answers.
+            return false; // it can't be reached, or its control functions may not be called
         }
-        return Facts;
     }
 
     /// <summary>The insert position now: at or after every commit that was answered.</summary>
@@ -59,21 +85,18 @@ internal sealed class PrimaryLink
                 connection, async, async c =>
                 {
                     await using var command = c.CreateCommand();
-                    command.CommandText =
-                        """
-                        SET LOCAL synchronous_commit = on;
-                        INSERT INTO dbsync.heartbeat (node, beat, beat_at) VALUES ('readers', 1, pg_catalog.clock_timestamp())
-                        ON CONFLICT (node) DO UPDATE SET beat = heartbeat.beat + 1, beat_at = pg_catalog.clock_timestamp();
-                        """; // one message, so one transaction
+                    command.CommandText = "SELECT dbsync.nudge()";
                     return async ? await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false) : command.ExecuteNonQuery();
                 },
                 cancellationToken).ConfigureAwait(false);
         }
-        catch (DbException)
+        catch (DbException exception)
         {
-            _beatRefused = true;
+            _beatRefused = exception.SqlState is NoPrivilege or NoFunction or NoSchema; // what else fails may pass
         }
     }
+
+    private sealed record Seen(DateTimeOffset At, long Rights);
 
     private static async ValueTask<T> UseAsync<T>(
         IRelationalConnection connection, bool async, Func<DbConnection, ValueTask<T>> action, CancellationToken cancellationToken)

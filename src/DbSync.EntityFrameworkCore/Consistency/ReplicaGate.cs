@@ -1,6 +1,7 @@
 using DbSync.EntityFrameworkCore.Infrastructure;
 using DbSync.EntityFrameworkCore.Parity;
 using DbSync.EntityFrameworkCore.Replicas;
+using DbSync.Sqlite;
 
 namespace DbSync.EntityFrameworkCore.Consistency;
 
@@ -16,11 +17,14 @@ internal static class ReplicaGate
     /// </summary>
     /// <exception cref="DbSyncException">DBS7002 when the wait was in vain and the context wants to be told.</exception>
     public static async ValueTask<GateAnswer> EnterAsync(
-        DbSyncScope scope, ReplicaNeeds needs, ReadConsistency consistency, bool async, CancellationToken cancellationToken)
+        DbSyncScope scope, ReplicaNeeds needs, ReadConsistency consistency, IReadOnlyDictionary<string, object?> parameters, bool async, CancellationToken cancellationToken)
     {
         var settings = scope.Settings;
         if (scope.Directory.Node is not { } node) return new(RouteReason.NoReplica, "there is no replica in the data directory yet");
-        if (node.Shards.Count != 1) return new(RouteReason.NoReplica, "queries over several shards are not routed yet");
+        var layout = scope.Directory.Layout;
+        var shard = layout is not null && needs.Bindings is { } bindings ? ShardChoice.Of(bindings, layout, node, parameters) : null;
+        if (shard is null && layout is not null && !scope.Directory.HoldsAll(layout, node)) return new(RouteReason.NoReplica, "this node holds some of the rows only");
+        if (shard is null && node.Shards.Count > ShardUnion.ShardsMax) return new(RouteReason.NoReplica, "it asks for more than one of more than ten shards");
         var link = scope.Link;
         if (await link.GetFactsAsync(scope.Primary, settings, node.Publication, async, cancellationToken).ConfigureAwait(false) is not { } facts)
             return new(RouteReason.OtherDatabase, "the primary can't be asked what it is");
@@ -34,8 +38,8 @@ internal static class ReplicaGate
         else if (consistency.Kind == ReadConsistency.Level.Session)
             required = Lsn.Max(need.Own, need.Joined);
 
-        if (scope.Lease is { } open) return Share(open, needs, facts, required, session, link);
-        var connection = scope.Directory.Take();
+        if (scope.Lease is { } open) return Share(open, shard, layout, needs, facts, required, session, link);
+        var connection = scope.Directory.Take(shard);
         if (connection is null) return new(RouteReason.NoReplica, "the shard file isn't there yet");
         var healthy = false;
         try
@@ -46,6 +50,13 @@ internal static class ReplicaGate
             while (true)
             {
                 var snapshot = connection.Begin();
+                if (await link.FollowRightsAsync(snapshot, scope.Primary, settings, node.Publication, async, cancellationToken).ConfigureAwait(false) is not { } current)
+                {
+                    healthy = true;
+                    return new(RouteReason.OtherDatabase, "rights have changed, and the primary can't be asked which");
+                }
+                facts = current;
+                if (shard is not null && snapshot.Catalog.Layout?.Version != layout!.Version) return new(RouteReason.NotFresh, "the shard map has just changed");
                 if (needs.Check(snapshot.Catalog, facts) is { } refusal)
                 {
                     healthy = true;
@@ -71,10 +82,10 @@ internal static class ReplicaGate
                 }
                 connection.End();
                 var waited = settings.Time.GetElapsedTime(started);
-                if (waited >= settings.WaitMax)
+                if (node.StaleSince is not null || waited >= settings.WaitMax)
                 {
                     healthy = true;
-                    return Refuse(settings, "it has not applied what this read must see");
+                    return Refuse(settings, node.StaleSince is null ? "it has not applied what this read must see" : "it stands still: everything is being copied again");
                 }
                 if (!nudged && waited >= NudgeAfter)
                 {
@@ -100,8 +111,11 @@ internal static class ReplicaGate
         Unproven,
     }
 
-    private static GateAnswer Share(ReplicaLease open, ReplicaNeeds needs, PrimaryFacts facts, Lsn required, DbSyncSession session, PrimaryLink link)
+    private static GateAnswer Share(
+        ReplicaLease open, int? shard, ShardLayout? layout, ReplicaNeeds needs, PrimaryFacts facts, Lsn required, DbSyncSession session, PrimaryLink link)
     {
+        if (open.Connection.Shard is { } only && (shard != only || open.Snapshot.Catalog.Layout?.Version != layout?.Version))
+            return new(RouteReason.NotFresh, "another query of this context still reads another shard");
         if (open.Snapshot.Position < required) return new(RouteReason.NotFresh, "another query of this context still reads an older snapshot");
         if (needs.Check(open.Snapshot.Catalog, facts) is { } refusal) return new(refusal.Reason, refusal.Detail);
         open.Share();

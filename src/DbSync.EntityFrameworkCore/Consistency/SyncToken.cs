@@ -7,15 +7,23 @@ namespace DbSync.EntityFrameworkCore.Consistency;
 /// A position of one PostgreSQL cluster in a form that fits a header or a cookie. It isn't signed: one that was made up makes a reader ask the
 /// primary, which ignores positions beyond its own, and nothing else.
 /// </summary>
-internal readonly record struct SyncToken(ulong SystemIdentifier, uint Timeline, Lsn Position)
+/// <param name="SystemIdentifier">The cluster; 0 when it isn't known, which only a token that asks may say.</param>
+/// <param name="Timeline">Its timeline.</param>
+/// <param name="Position">What the reader must see.</param>
+/// <param name="Asks">
+/// Something was written whose position isn't known: the reader asks the primary for its position. So a writer pays nothing, and a reader one round
+/// trip, if there is one.
+/// </param>
+internal readonly record struct SyncToken(ulong SystemIdentifier, uint Timeline, Lsn Position, bool Asks = false)
 {
-    private const byte Format = 1;
+    private const byte Known = 1;
+    private const byte Asking = 2;
     private const int Bytes = 1 + 8 + 4 + 8;
 
     public override string ToString()
     {
         Span<byte> bytes = stackalloc byte[Bytes];
-        bytes[0] = Format;
+        bytes[0] = Asks ? Asking : Known;
         BinaryPrimitives.WriteUInt64BigEndian(bytes[1..], SystemIdentifier);
         BinaryPrimitives.WriteUInt32BigEndian(bytes[9..], Timeline);
         BinaryPrimitives.WriteUInt64BigEndian(bytes[13..], Position.Value);
@@ -28,9 +36,10 @@ internal readonly record struct SyncToken(ulong SystemIdentifier, uint Timeline,
         token = default;
         Span<byte> bytes = stackalloc byte[Bytes];
         if (text is not { Length: > 0 and <= 64 } || !Base64Url.IsValid(text) || Base64Url.GetMaxDecodedLength(text.Length) < Bytes) return false;
-        if (!Base64Url.TryDecodeFromChars(text, bytes, out var written) || written != Bytes || bytes[0] != Format) return false;
+        if (!Base64Url.TryDecodeFromChars(text, bytes, out var written) || written != Bytes || bytes[0] is not (Known or Asking)) return false;
         token = new SyncToken(
-            BinaryPrimitives.ReadUInt64BigEndian(bytes[1..]), BinaryPrimitives.ReadUInt32BigEndian(bytes[9..]), new Lsn(BinaryPrimitives.ReadUInt64BigEndian(bytes[13..])));
+            BinaryPrimitives.ReadUInt64BigEndian(bytes[1..]), BinaryPrimitives.ReadUInt32BigEndian(bytes[9..]), new Lsn(BinaryPrimitives.ReadUInt64BigEndian(bytes[13..])),
+            bytes[0] == Asking);
         return true;
     }
 }

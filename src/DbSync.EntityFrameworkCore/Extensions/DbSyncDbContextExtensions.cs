@@ -58,6 +58,14 @@ public static class DbSyncDbContextExtensions
     /// <param name="consistency">The level; null: as its options say.</param>
     public static void SetReadConsistency(this DbContext context, ReadConsistency? consistency) => ScopeOf(context).Consistency = consistency;
 
+    /// <summary>Where the context's last query went, and why; null before the first, and after the context went back to its pool.</summary>
+    /// <param name="context">A context with <c>UseDbSync</c>.</param>
+    public static QueryRoute? GetLastRoute(this DbContext context)
+    {
+        var scope = ScopeOf(context);
+        return scope.LastRoute?.Describe(scope);
+    }
+
     private static DbSyncScope ScopeOf(DbContext context)
     {
         ArgumentNullException.ThrowIfNull(context);

@@ -1,6 +1,8 @@
-using DbSync.EntityFrameworkCore;
 using DbSync.EntityFrameworkCore.Infrastructure;
+using DbSync.EntityFrameworkCore;
+using DbSync;
 using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.Extensions.Options;
 
 namespace Microsoft.EntityFrameworkCore;
 
@@ -25,6 +27,20 @@ public static class DbSyncDbContextOptionsBuilderExtensions
         configure?.Invoke(builder);
         ((IDbContextOptionsBuilderInfrastructure)options).AddOrUpdateExtension(new DbSyncOptionsExtension(builder.Settings));
         return options;
+    }
+
+    /// <summary>As the other one, with the data directory that <c>AddDbSync</c> was given in code or configuration.</summary>
+    /// <param name="options">The context's options.</param>
+    /// <param name="services">The application's services.</param>
+    /// <param name="configure">Settings; see <see cref="DbSyncOptionsBuilder"/>.</param>
+    /// <exception cref="DbSyncException">DBS7003 when no data directory is configured.</exception>
+    public static DbContextOptionsBuilder UseDbSync(
+        this DbContextOptionsBuilder options, IServiceProvider services, Action<DbSyncOptionsBuilder>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        var directory = (services.GetService(typeof(IOptions<DbSyncOptions>)) as IOptions<DbSyncOptions>)?.Value.DataDirectory ?? throw new DbSyncException(
+            ErrorCodes.CannotPlugIn, "The services name no data directory.", "Call services.AddDbSync() and set DbSync:DataDirectory, or give UseDbSync the directory.");
+        return UseDbSync(options, directory, configure);
     }
 
     /// <inheritdoc cref="UseDbSync(DbContextOptionsBuilder, string, Action{DbSyncOptionsBuilder}?)"/>

@@ -1,4 +1,5 @@
 using DbSync.EntityFrameworkCore.Consistency;
+using DbSync.EntityFrameworkCore.Locking;
 using DbSync.EntityFrameworkCore.Replicas;
 using DbSync.EntityFrameworkCore.Routing;
 using Microsoft.EntityFrameworkCore;
@@ -24,9 +25,10 @@ internal sealed class DbSyncScope : IDisposable, IResettableService
     private string? _linkedTo;
     private PrimaryLink? _link;
 
-    public DbSyncScope(ICurrentDbContext current, IDbContextOptions options, ReplicaCompanion companion, RouteLog log)
+    public DbSyncScope(ICurrentDbContext current, IDbContextOptions options, ReplicaCompanion companion, RouteLog log,
+        AttachedLocks? locks = null)
     {
-        (Context, _options, _companion, Log) = (current.Context, options, companion, log);
+        (Context, _options, _companion, Log, Locks) = (current.Context, options, companion, log, locks);
         Settings = options.FindExtension<DbSyncOptionsExtension>()!.Settings;
         Directory = ReplicaDirectory.For(Settings.DataDirectory);
         Switch = RoutingSwitch.For(Settings.DataDirectory);
@@ -39,6 +41,9 @@ internal sealed class DbSyncScope : IDisposable, IResettableService
     public DbSyncSettings Settings { get; }
 
     public RouteLog Log { get; }
+
+    /// <summary>The locks the context writes under; null without <c>UseRangeLocks</c>.</summary>
+    public AttachedLocks? Locks { get; }
 
     public ReplicaDirectory Directory { get; }
 
@@ -54,6 +59,9 @@ internal sealed class DbSyncScope : IDisposable, IResettableService
 
     /// <summary>The snapshot that queries of this context are reading now.</summary>
     public ReplicaLease? Lease { get; set; }
+
+    /// <summary>Where the last query went.</summary>
+    public LastRoute? LastRoute { get; set; }
 
     public RoutingMode Mode => Routing ?? Settings.Routing ?? Switch.Mode;
 
@@ -103,7 +111,7 @@ internal sealed class DbSyncScope : IDisposable, IResettableService
     public void ResetState()
     {
         _own.Clear();
-        (_given, Routing, Consistency) = (null, null, null);
+        (_given, Routing, Consistency, LastRoute) = (null, null, null, null);
         Lease?.Abandon();
     }
 

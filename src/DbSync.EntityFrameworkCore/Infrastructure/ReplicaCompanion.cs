@@ -75,7 +75,7 @@ internal sealed class ReplicaCompanion(IRelationalTypeMappingSource mainMappings
         target.AddOrUpdateExtension(Core(core, model, application ? core.ApplicationServiceProvider : null));
         builder.UseSqlite();
         foreach (var extension in main.Extensions)
-            if (extension is not (CoreOptionsExtension or DbSyncOptionsExtension) && !IsNpgsql(extension)) Add(target, extension);
+            if (extension is not (CoreOptionsExtension or DbSyncOptionsExtension or Locking.RangeLockOptionsExtension) && !IsNpgsql(extension)) Add(target, extension);
         target.AddOrUpdateExtension(_replica);
         return builder.Options;
     }

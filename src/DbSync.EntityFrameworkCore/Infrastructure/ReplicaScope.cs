@@ -1,4 +1,5 @@
 using DbSync.EntityFrameworkCore.Parity;
+using DbSync.EntityFrameworkCore.Routing;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore.Metadata;
 using Microsoft.EntityFrameworkCore.Query;
@@ -10,17 +11,18 @@ namespace DbSync.EntityFrameworkCore.Infrastructure;
 /// <summary>The SQLite provider's services of one context.</summary>
 internal sealed class ReplicaScope(IServiceScope scope, IModel model) : IDisposable
 {
-    private readonly IQueryContextFactory _contexts = scope.ServiceProvider.GetRequiredService<IQueryContextFactory>();
+    private readonly QueryContextDependencies _dependencies = scope.ServiceProvider.GetRequiredService<QueryContextDependencies>();
+    private readonly RelationalQueryContextDependencies _relational = scope.ServiceProvider.GetRequiredService<RelationalQueryContextDependencies>();
     private readonly IRelationalConnection _connection = scope.ServiceProvider.GetRequiredService<IRelationalConnection>();
 
     public IModel Model => model;
 
     /// <summary>Compiles a query over the main model's roots, turned into the replica's.</summary>
     /// <exception cref="NotRoutableException">The replica might answer it differently.</exception>
-    public (Func<QueryContext, TResult> Query, ReplicaNeeds Needs) Compile<TResult>(System.Linq.Expressions.Expression query, bool async, bool tracks)
+    public (Func<QueryContext, TResult> Query, ReplicaNeeds Needs) Compile<TResult>(System.Linq.Expressions.Expression query, bool async, bool tracks, IModel main)
     {
         var compilation = scope.ServiceProvider.GetRequiredService<ReplicaCompilation>();
-        compilation.Begin(tracks);
+        compilation.Begin(tracks, main);
         var compiled = scope.ServiceProvider.GetRequiredService<IDatabase>().CompileQuery<TResult>(new RootRewriter(model).Visit(query), async);
         return (compiled, compilation.End());
     }
@@ -29,7 +31,7 @@ internal sealed class ReplicaScope(IServiceScope scope, IModel model) : IDisposa
     public QueryContext CreateContext(QueryContext main, SqliteConnection replica)
     {
         _connection.SetDbConnection(replica, contextOwnsConnection: false);
-        var context = _contexts.Create();
+        var context = new ReplicaQueryContext(_dependencies, _relational);
         foreach (var (name, value) in main.Parameters) context.Parameters[name] = value;
         context.CancellationToken = main.CancellationToken;
         return context;

@@ -17,6 +17,16 @@ internal sealed class UtcOffsetConverter() : ValueConverter<DateTimeOffset, Date
     value => Instants.ToStored(value),
     stored => new DateTimeOffset(DateTime.SpecifyKind(stored, DateTimeKind.Utc)));
 
+/// <summary>time as a TimeOnly.</summary>
+internal sealed class MicrosecondTimeConverter() : ValueConverter<TimeOnly, TimeOnly>(
+    value => new TimeOnly(value.Ticks - value.Ticks % TimeSpan.TicksPerMicrosecond),
+    stored => stored);
+
+/// <summary>interval as a TimeSpan, in ticks.</summary>
+internal sealed class MicrosecondSpanConverter() : ValueConverter<TimeSpan, long>(
+    value => value.Ticks - value.Ticks % TimeSpan.TicksPerMicrosecond,
+    stored => new TimeSpan(stored));
+
 /// <summary>What Npgsql does to a parameter: it checks the kind and drops what is finer than a microsecond.</summary>
 internal static class Instants
 {

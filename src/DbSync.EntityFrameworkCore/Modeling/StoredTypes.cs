@@ -33,8 +33,8 @@ internal static class StoredTypes
         [(typeof(DateTime), "timestamp without time zone")] = new PlainDateTimeConverter(),
         [(typeof(DateTimeOffset), "timestamp with time zone")] = new UtcOffsetConverter(),
         [(typeof(DateOnly), "date")] = null,
-        [(typeof(TimeOnly), "time without time zone")] = null,
-        [(typeof(TimeSpan), "interval")] = new TimeSpanToTicksConverter(),
+        [(typeof(TimeOnly), "time without time zone")] = new MicrosecondTimeConverter(),
+        [(typeof(TimeSpan), "interval")] = new MicrosecondSpanConverter(),
         [(typeof(IPAddress), "inet")] = new IPAddressToStringConverter(),
     }.ToFrozenDictionary();
 
@@ -45,8 +45,11 @@ internal static class StoredTypes
     }.ToFrozenSet();
 
     /// <summary>True when the pair is read alike; <paramref name="converter"/> then is what has to be added, if anything.</summary>
-    public static bool TryFind(Type clr, string pgType, out ValueConverter? converter) =>
-        Pairs.TryGetValue((Nullable.GetUnderlyingType(clr) ?? clr, pgType), out converter);
+    public static bool TryFind(Type clr, string pgType, out ValueConverter? converter)
+    {
+        var plain = Nullable.GetUnderlyingType(clr) ?? clr;
+        return Pairs.TryGetValue((plain, pgType), out converter) || (converter = NodaTimeConverters.Find(plain, pgType)) is not null;
+    }
 
     /// <summary>True when arrays of this element are read alike.</summary>
     public static bool IsReadableArray(Type element, string pgType) => Arrays.Contains((element, pgType));

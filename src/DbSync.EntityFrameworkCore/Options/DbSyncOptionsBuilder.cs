@@ -1,3 +1,5 @@
+using Microsoft.EntityFrameworkCore;
+
 namespace DbSync.EntityFrameworkCore;
 
 /// <summary>The options of <c>UseDbSync</c>.</summary>
@@ -33,6 +35,13 @@ public sealed class DbSyncOptionsBuilder
     /// tests. Queries that belong to the primary (tracked, in a transaction, <c>UsePrimary</c>) don't throw.
     /// </summary>
     public DbSyncOptionsBuilder ThrowOnFallback(bool enabled = true) => With(Settings with { ThrowOnFallback = enabled });
+
+    /// <summary>
+    /// Routes queries that track entities too (also <c>Find</c> and lazy loading). Default: they are the primary's. The risk: such an entity may be older than
+    /// the primary's row, so the time between reading and saving, in which somebody else's change is overwritten without a word, grows by the
+    /// replica's lag. An entity with a concurrency token is safe: saving an older one throws <see cref="DbUpdateConcurrencyException"/>.
+    /// </summary>
+    public DbSyncOptionsBuilder RouteTrackedReads(bool enabled = true) => With(Settings with { RouteTrackedReads = enabled });
 
     /// <summary>
     /// Says that the context's connection interceptors change nothing that an answer depends on. Without it a context with such an interceptor

@@ -21,6 +21,8 @@ internal sealed record DbSyncSettings(string DataDirectory)
 
     public bool ThrowOnFallback { get; init; }
 
+    public bool RouteTrackedReads { get; init; }
+
     public bool TrustConnectionInterceptors { get; init; }
 
     public bool IgnoreRowLevelSecurity { get; init; }

@@ -6,7 +6,7 @@ namespace DbSync.EntityFrameworkCore.Parity;
 /// <summary>The SQL functions that SQLite computes as PostgreSQL does, each on the types for which that holds.</summary>
 internal static class FunctionGuard
 {
-    private static readonly string[] DateParts = ["%Y", "%m", "%d", "%H", "%M", "%S", "%j"];
+    private static readonly string[] DateParts = ["%Y", "%m", "%d", "%H", "%M", "%S", "%j", "%w"];
 
     public static Term Examine(SqlFunctionExpression function, Use use, ReplicaNeeds needs, ScalarGuard scalars)
     {
@@ -39,6 +39,12 @@ internal static class FunctionGuard
                 return Term.Computed;
             case "LENGTH" when arguments[0].Type == typeof(byte[]):
                 return Computed(arguments, scalars);
+            case "FLOOR" or "CEIL" or "CEILING" or "TRUNC" when type == typeof(double) && arguments is [{ Type: var rounded }] && (Nullable.GetUnderlyingType(rounded) ?? rounded) == typeof(double):
+                return Computed(arguments, scalars);
+            case "SQRT" when type == typeof(double):
+                needs.MayFail = true; // of what is negative
+                return Computed(arguments, scalars);
+            case "CONCAT_WS" when arguments.All(a => a.Type == typeof(string)):
             case "REPLACE" when arguments.All(a => a.Type == typeof(string)):
             case "TRIM" or "LTRIM" or "RTRIM" when arguments.Count == 2 && arguments[1] is SqlConstantExpression { Value: string or char }:
             case "SUBSTR" when IsSafeSubstring(arguments):

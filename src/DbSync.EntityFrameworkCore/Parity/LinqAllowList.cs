@@ -23,13 +23,13 @@ internal static class LinqAllowList
     {
         "String.Contains", "String.StartsWith", "String.EndsWith", "String.ToLower", "String.ToUpper", "String.Length", "String.Concat",
         "String.IsNullOrEmpty", "String.Substring", "String.IndexOf", "String.Replace", "String.Trim", "String.TrimStart", "String.TrimEnd", "String.Equals",
-        "String.Compare", "String.CompareTo", "String.op_Equality", "String.op_Inequality",
+        "String.Join", "String.Normalize", "String.Compare", "String.CompareTo", "String.op_Equality", "String.op_Inequality",
         "Int32.Equals", "Int64.Equals", "Int16.Equals", "Boolean.Equals", "Guid.Equals", "DateTime.Equals", "DateOnly.Equals", "Decimal.Equals", "Object.Equals",
         "Int32.CompareTo", "Int64.CompareTo", "DateTime.CompareTo", "DateOnly.CompareTo", "Decimal.CompareTo",
         "Int32.ToString", "Int64.ToString", "Int16.ToString",
-        "Math.Abs",
-        "DateTime.Year", "DateTime.Month", "DateTime.Day", "DateTime.Hour", "DateTime.Minute", "DateTime.Second", "DateTime.DayOfYear", "DateTime.Date",
-        "DateOnly.Year", "DateOnly.Month", "DateOnly.Day", "DateOnly.DayOfYear",
+        "Math.Abs", "Math.Floor", "Math.Ceiling", "Math.Truncate", "Math.Sqrt", "Decimal.Floor", "Decimal.Ceiling", "Decimal.Truncate",
+        "DateTime.Year", "DateTime.Month", "DateTime.Day", "DateTime.Hour", "DateTime.Minute", "DateTime.Second", "DateTime.DayOfYear", "DateTime.DayOfWeek", "DateTime.Date",
+        "DateOnly.Year", "DateOnly.Month", "DateOnly.Day", "DateOnly.DayOfYear", "DateOnly.DayOfWeek",
         "TimeOnly.Hour", "TimeOnly.Minute", "TimeOnly.Second",
         "Nullable`1.Value", "Nullable`1.HasValue", "Nullable`1.GetValueOrDefault",
         "Array.Length", "List`1.Contains", "List`1.Count", "HashSet`1.Contains", "ICollection`1.Contains", "IList`1.Contains", "ICollection`1.Count",
@@ -101,7 +101,7 @@ internal static class LinqAllowList
 
         private static bool IsOfPlatform(Type type) =>
             !type.Name.StartsWith("<>", StringComparison.Ordinal) && type.Assembly.GetName().Name is { } name
-            && (name.StartsWith("System.", StringComparison.Ordinal) || name is "System" or "mscorlib" or "netstandard");
+            && (name.StartsWith("System.", StringComparison.Ordinal) || name is "System" or "mscorlib" or "netstandard" or "NodaTime");
 
         private static bool IsOfEf(Type type) => type.Assembly.GetName().Name is { } name
             && (name.StartsWith("Microsoft.EntityFrameworkCore", StringComparison.Ordinal) || name.StartsWith("Npgsql", StringComparison.Ordinal));

@@ -17,8 +17,14 @@ internal sealed class ReplicaNeeds
     /// <summary>The query maps letters to lower or upper case.</summary>
     public bool MapsCase { get; set; }
 
+    /// <summary>An entity that the query tracks; null when it tracks none.</summary>
+    public string? Tracked { get; set; }
+
     /// <summary>The query may fail at any row, where PostgreSQL would, or where only PostgreSQL knows.</summary>
     public bool MayFail { get; set; }
+
+    /// <summary>What the query pins its tables' columns to.</summary>
+    public KeyBindings? Bindings { get; set; }
 
     public void AddTable(string table, bool hasSchema) => _tables.Add((table, hasSchema));
 

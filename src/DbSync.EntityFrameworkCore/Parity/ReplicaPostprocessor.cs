@@ -25,7 +25,8 @@ internal sealed class ReplicaPostprocessorFactory(
             var aliases = new TableAliases();
             aliases.Visit(processed);
             new SqlGuard(compilation.Needs, aliases).Check(processed);
-            if (compilation.Tracks) new TrackingGuard().Visit(processed);
+            compilation.Needs.Bindings = KeyBindings.Of(processed);
+            if (compilation.Tracks) new TrackingGuard(compilation.Needs, compilation.Main).Visit(processed);
             return processed;
         }
     }

@@ -21,11 +21,29 @@ internal sealed class ReplicaSqlGeneratorFactory(QuerySqlGeneratorDependencies d
             return orderingExpression;
         }
 
-        protected override Expression VisitSqlBinary(SqlBinaryExpression sqlBinaryExpression) =>
-            sqlBinaryExpression.OperatorType is ExpressionType.Add or ExpressionType.Subtract or ExpressionType.Multiply && Check(sqlBinaryExpression.Type) is { } check
-            && sqlBinaryExpression is not { Left: SqlConstantExpression, Right: SqlConstantExpression }
-                ? Checked(check, sqlBinaryExpression, e => base.VisitSqlBinary(e))
-                : base.VisitSqlBinary(sqlBinaryExpression);
+        protected override Expression VisitSqlBinary(SqlBinaryExpression sqlBinaryExpression)
+        {
+            var (check, isFloat) = (Check(sqlBinaryExpression.Type), Plain(sqlBinaryExpression.Type) == typeof(double));
+            switch (sqlBinaryExpression.OperatorType)
+            {
+                case ExpressionType.Equal or ExpressionType.NotEqual when IsComputedDecimal(sqlBinaryExpression.Left) && IsComputedDecimal(sqlBinaryExpression.Right):
+                    Call("ef_compare", sqlBinaryExpression);
+                    Sql.Append(sqlBinaryExpression.OperatorType == ExpressionType.Equal ? " = 0" : " <> 0");
+                    return sqlBinaryExpression;
+                case ExpressionType.Add or ExpressionType.Subtract or ExpressionType.Multiply or ExpressionType.Divide when isFloat:
+                    Call(ReplicaFunctions.FloatOf(sqlBinaryExpression.OperatorType), sqlBinaryExpression);
+                    return sqlBinaryExpression;
+                case ExpressionType.Add or ExpressionType.Subtract or ExpressionType.Multiply
+                    when check is not null && sqlBinaryExpression is not { Left: SqlConstantExpression, Right: SqlConstantExpression }:
+                    return Checked(check, sqlBinaryExpression, e => base.VisitSqlBinary(e));
+                case ExpressionType.Divide or ExpressionType.Modulo when check is not null && !ScalarGuard.IsSafeDivisor(sqlBinaryExpression.Right):
+                    var (left, right) = (sqlBinaryExpression.Left, sqlBinaryExpression.Right);
+                    var divisor = new SqlFunctionExpression(ReplicaFunctions.Divisor, [right], nullable: true, [true], right.Type, right.TypeMapping);
+                    return Checked(check, sqlBinaryExpression.Update(left, divisor), e => base.VisitSqlBinary(e));
+                default:
+                    return base.VisitSqlBinary(sqlBinaryExpression);
+            }
+        }
 
         protected override Expression VisitSqlUnary(SqlUnaryExpression sqlUnaryExpression)
         {
@@ -53,10 +71,25 @@ internal sealed class ReplicaSqlGeneratorFactory(QuerySqlGeneratorDependencies d
             return expression;
         }
 
+        private void Call(string function, SqlBinaryExpression arguments)
+        {
+            Sql.Append(function).Append("(");
+            Visit(arguments.Left);
+            Sql.Append(", ");
+            Visit(arguments.Right);
+            Sql.Append(")");
+        }
+
+        /// <summary>A decimal that no column's collation compares: as text, equal numbers differ.</summary>
+        private static bool IsComputedDecimal(SqlExpression operand) =>
+            Plain(operand.Type) == typeof(decimal) && operand is not (ColumnExpression or SqlConstantExpression { Value: null });
+
+        private static Type Plain(Type type) => Nullable.GetUnderlyingType(type) ?? type;
+
         private static string? Check(Type type)
         {
-            var plain = Nullable.GetUnderlyingType(type) ?? type;
-            return plain == typeof(int) ? ReplicaFunctions.Int4 : plain == typeof(long) ? ReplicaFunctions.Int8 : null;
+            var plain = Plain(type);
+            return plain == typeof(int) ? ReplicaFunctions.Int4 : plain == typeof(long) ? ReplicaFunctions.Int8 : plain == typeof(short) ? ReplicaFunctions.Int2 : null;
         }
     }
 }

@@ -21,9 +21,10 @@ internal sealed class ScalarGuard(ReplicaNeeds needs, SqlGuard tables)
                 return Plain(scalar, use);
             case SqlConstantExpression constant:
                 if (constant.Value is float literal && !IsExact(literal)) throw SqlGuard.Refused("a literal of type float");
+                if (!SurvivesStorage(constant)) throw SqlGuard.Refused("a literal that is finer than its stored form"); // PostgreSQL rounds it, and truncates a parameter
                 return Plain(scalar, use);
             case SqlBinaryExpression binary:
-                return Binary(binary);
+                return Binary(binary, use);
             case SqlUnaryExpression unary:
                 return Unary(unary, use);
             case CaseExpression choice:
@@ -116,7 +117,7 @@ internal sealed class ScalarGuard(ReplicaNeeds needs, SqlGuard tables)
         return Term.Computed;
     }
 
-    private Term Binary(SqlBinaryExpression binary)
+    private Term Binary(SqlBinaryExpression binary, Use use)
     {
         switch (binary.OperatorType)
         {
@@ -144,8 +145,18 @@ internal sealed class ScalarGuard(ReplicaNeeds needs, SqlGuard tables)
                 Integers(binary);
                 needs.MayFail = true;
                 return Term.Computed;
-            case ExpressionType.Divide or ExpressionType.Modulo when IsCheckedInteger(binary.Type) && IsSafeDivisor(binary.Right):
+            case ExpressionType.Add or ExpressionType.Subtract or ExpressionType.Multiply when use != Use.Project && (Nullable.GetUnderlyingType(binary.Type) ?? binary.Type) == typeof(short):
                 Integers(binary);
+                needs.MayFail = true;
+                return Term.Computed;
+            case ExpressionType.Divide or ExpressionType.Modulo when IsCheckedInteger(binary.Type):
+                Integers(binary);
+                if (!IsSafeDivisor(binary.Right)) needs.MayFail = true;
+                return Term.Computed;
+            case ExpressionType.Add or ExpressionType.Subtract or ExpressionType.Multiply or ExpressionType.Divide when IsDouble(binary.Type):
+                foreach (var operand in new[] { binary.Left, binary.Right })
+                    if (!IsDouble(operand.Type) || Examine(operand, Use.Argument).PgType is not (null or "double precision")) throw SqlGuard.Refused($"arithmetic on {operand.Type.Name}");
+                needs.MayFail = true; // PostgreSQL raises an error where the result overflows or underflows
                 return Term.Computed;
             case ExpressionType.And or ExpressionType.Or when IsCheckedInteger(binary.Type) || binary.Type == typeof(bool):
                 Integers(binary);
@@ -173,7 +184,7 @@ internal sealed class ScalarGuard(ReplicaNeeds needs, SqlGuard tables)
         if ((a.NeedsCollation && !a.IsColumn) || (b.NeedsCollation && !b.IsColumn)) throw SqlGuard.Refused("comparing a computed value of its column's collation");
         var type = Nullable.GetUnderlyingType(left.Type) ?? left.Type;
         // The text of equal numbers differs; a column compares them by its collation, ef_compare by their value.
-        if (type == typeof(decimal) && !a.IsColumn && !b.IsColumn) throw SqlGuard.Refused("comparing computed decimals");
+        if (type == typeof(decimal) && !a.IsColumn && !b.IsColumn && (left is ColumnExpression || right is ColumnExpression)) throw SqlGuard.Refused("comparing computed decimals");
         if (type == typeof(decimal) && isOrder) throw SqlGuard.Refused("comparing decimals as text");
         if (IsTemporal(type) && a.PgType is null && b.PgType is null) throw SqlGuard.Refused("comparing computed times");
         if ((a.PgType ?? b.PgType)?.EndsWith("[]", StringComparison.Ordinal) == true) throw SqlGuard.Refused("comparing arrays");
@@ -253,7 +264,23 @@ internal sealed class ScalarGuard(ReplicaNeeds needs, SqlGuard tables)
 
     internal static bool IsCheckedInteger(Type type) => (Nullable.GetUnderlyingType(type) ?? type) is var plain && (plain == typeof(int) || plain == typeof(long));
 
-    private static bool IsSafeDivisor(SqlExpression divisor) => divisor is SqlConstantExpression { Value: int and not (0 or -1) or long and not (0L or -1L) };
+    private static bool IsDouble(Type type) => (Nullable.GetUnderlyingType(type) ?? type) == typeof(double);
+
+    private static bool SurvivesStorage(SqlConstantExpression constant)
+    {
+        if (constant is not { Value: { } value, TypeMapping.Converter: { } converter } || (value is not (TimeOnly or TimeSpan) && value.GetType().Namespace != "NodaTime")) return true;
+        try
+        {
+            return Equals(converter.ConvertFromProvider(converter.ConvertToProvider(value)), value);
+        }
+        catch (NotSupportedException)
+        {
+            return true; // the query fails as such, and the primary says why
+        }
+    }
+
+    /// <summary>A divisor that can't be zero, and that makes nothing overflow.</summary>
+    internal static bool IsSafeDivisor(SqlExpression divisor) => divisor is SqlConstantExpression { Value: int and not (0 or -1) or long and not (0L or -1L) };
 
     /// <summary>A literal that is one number, whether it is read as a float or as a double.</summary>
     private static bool IsExact(float number) => number == MathF.Truncate(number) && MathF.Abs(number) < 1 << 24;

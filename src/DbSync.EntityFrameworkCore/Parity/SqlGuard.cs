@@ -36,10 +36,11 @@ internal sealed class SqlGuard
         if (select.Predicate is { } predicate) _scalars.Examine(predicate, Use.Argument);
         foreach (var key in select.GroupBy) _scalars.Grouped(key);
         if (select.Having is { } having) _scalars.Examine(having, Use.Argument);
+        var keyed = select.IsDistinct ? Keyed(select) : null;
         foreach (var projection in select.Projection)
         {
             terms.Add(_scalars.Examine(projection.Expression, Use.Project));
-            if (select.IsDistinct) _scalars.Grouped(projection.Expression);
+            if (keyed?.Contains(TableOf(projection)) == false) _scalars.Grouped(projection.Expression);
         }
         foreach (var ordering in select.Orderings) _scalars.Ordered(ordering.Expression);
         if (select.Limit is { } limit) _scalars.Examine(limit, Use.Argument);
@@ -92,7 +93,7 @@ internal sealed class SqlGuard
             case SetOperationBase operation:
                 Select(operation.Source1);
                 Select(operation.Source2);
-                if (operation.IsDistinct)
+                if (operation.IsDistinct && !(Keyed(operation.Source1) is { Count: > 0 } keyed && operation.Source1.Projection.All(p => keyed.Contains(TableOf(p))) && IsSameTable(operation)))
                     foreach (var projection in operation.Source1.Projection.Concat(operation.Source2.Projection))
                         _scalars.Grouped(projection.Expression, merged: true);
                 return;
@@ -107,6 +108,26 @@ internal sealed class SqlGuard
                 throw Refused(table.GetType().Name);
         }
     }
+
+    /// <summary>
+    /// The tables of a query whose whole key it gives out: rows that differ in them are never merged, and rows that don't are one row, so that it doesn't
+    /// matter how their other columns compare.
+    /// </summary>
+    private HashSet<string?> Keyed(SelectExpression select)
+    {
+        var columns = select.Projection.Where(p => TableOf(p) is not null).ToLookup(p => TableOf(p), p => ((ColumnExpression)p.Expression).Name, StringComparer.Ordinal);
+        return columns.Where(t => ((TableExpression)_aliases.Find(t.Key!)!).Table is ITable { PrimaryKey: { } key } && key.Columns.All(k => t.Contains(k.Name, StringComparer.Ordinal)))
+            .Select(t => t.Key).ToHashSet(StringComparer.Ordinal);
+    }
+
+    /// <summary>The alias of the table that a projection's column is one of; null for what is no column of a table.</summary>
+    private string? TableOf(ProjectionExpression projection) =>
+        projection.Expression is ColumnExpression column && _aliases.Find(column.TableAlias) is TableExpression ? column.TableAlias : null;
+
+    /// <summary>True when both sides give the same columns of the same table in the same places.</summary>
+    private bool IsSameTable(SetOperationBase operation) => operation.Source1.Projection.Zip(operation.Source2.Projection).All(pair =>
+        pair.First.Alias == pair.Second.Alias && TableOf(pair.Second) is { } other && ((ColumnExpression)pair.First.Expression).Name == ((ColumnExpression)pair.Second.Expression).Name
+        && ((TableExpression)_aliases.Find(TableOf(pair.First)!)!).Table == ((TableExpression)_aliases.Find(other)!).Table);
 
     private Term OfTable(ITableBase table, ColumnExpression column)
     {

@@ -60,6 +60,8 @@ internal sealed unsafe class NativeStatement(NativeStatements owner, nint handle
 
     public long Integer(int column) => SqliteApi.ColumnInteger(_handle, column);
 
+    public bool IsNull(int column) => SqliteApi.ColumnType(_handle, column) == SqliteApi.Null;
+
     public ReadOnlySpan<byte> Bytes(int column)
     {
         var pointer = SqliteApi.ColumnBlob(_handle, column);

@@ -9,15 +9,18 @@ internal sealed class ReplicaCatalog
 {
     private readonly FrozenDictionary<string, ReplicaTableFacts> _tables;
 
-    private ReplicaCatalog(string replica, string node, FrozenDictionary<string, ReplicaTableFacts> tables)
+    private ReplicaCatalog(string replica, string node, FrozenDictionary<string, ReplicaTableFacts> tables, ShardLayout? layout)
     {
-        (Replica, Node, _tables) = (replica, node, tables);
+        (Replica, Node, _tables, Layout) = (replica, node, tables, layout);
         AreAllLive = tables.Values.All(t => t.State == TableState.Live);
     }
 
     public string Replica { get; }
 
     public string Node { get; }
+
+    /// <summary>The shard layout; null when the replica is not sharded.</summary>
+    public ShardLayout? Layout { get; }
 
     /// <summary>True when every table can be read: from then on only DDL changes that.</summary>
     public bool AreAllLive { get; }
@@ -31,7 +34,7 @@ internal sealed class ReplicaCatalog
         using (var rows = statements.Prepare("SELECT table_oid, \"column\" FROM \"dbsync.primary_only\""))
             while (rows.Step()) marks.Add(((uint)rows.Integer(0), rows.Text(1)));
         var tables = new Dictionary<string, ReplicaTableFacts>(StringComparer.Ordinal);
-        using (var rows = statements.Prepare("SELECT schema, state FROM \"dbsync.table\""))
+        using (var rows = statements.Prepare("SELECT schema, state FROM \"dbsync.table\" WHERE oid < 4294967296"))
             while (rows.Step())
             {
                 var schema = JsonSerializer.Deserialize<TableSchema>(rows.Bytes(0))!;
@@ -41,10 +44,15 @@ internal sealed class ReplicaCatalog
                     schema.Columns.ToFrozenDictionary(c => c.Name, StringComparer.Ordinal),
                     marks.Where(m => m.Table == schema.Id.Oid).Select(m => m.Column).ToFrozenSet(StringComparer.Ordinal));
             }
+        using var layout = statements.Prepare("SELECT version, copies, spread, hash, shards, keys, owners FROM \"dbsync.layout\"");
+        var sharded = layout.Step()
+            ? ShardLayout.Of(new ShardLayoutRow(
+                layout.Integer(0), (int)layout.Integer(1), (int)layout.Integer(2), layout.Text(3), layout.Text(4), layout.Text(5), layout.Bytes(6).ToArray()))
+            : null;
         using var shard = statements.Prepare("SELECT replica, node FROM \"dbsync.shard\"");
         return shard.Step()
-            ? new ReplicaCatalog(shard.Text(0), shard.Text(1), tables.ToFrozenDictionary(StringComparer.Ordinal))
-            : new ReplicaCatalog("", "", FrozenDictionary<string, ReplicaTableFacts>.Empty);
+            ? new ReplicaCatalog(shard.Text(0), shard.Text(1), tables.ToFrozenDictionary(StringComparer.Ordinal), sharded)
+            : new ReplicaCatalog("", "", FrozenDictionary<string, ReplicaTableFacts>.Empty, null);
     }
 }
 

@@ -6,49 +6,63 @@ using Microsoft.Data.Sqlite;
 namespace DbSync.EntityFrameworkCore.Replicas;
 
 /// <summary>
-/// An open connection to a shard, kept ready: collations and functions are registered once. One query at a time uses it; everything between
+/// An open connection to the node's shards, kept ready: collations and functions are registered once. One query at a time uses it; everything between
 /// <see cref="Begin"/> and <see cref="End"/> reads one position.
 /// </summary>
 internal sealed class ReplicaConnection : IDisposable
 {
+    private const string BeatSql =
+        """
+        SELECT max(beat_at), (SELECT rights FROM "dbsync.heartbeat" WHERE rights IS NOT NULL ORDER BY beat_at DESC LIMIT 1) FROM "dbsync.heartbeat"
+        """;
+
     private readonly ReplicaDirectory _directory;
     private readonly NativeStatements _statements;
     private readonly NativeStatement _begin;
     private readonly NativeStatement _commit;
-    private readonly NativeStatement _version;
-    private readonly NativeStatement _schemaVersion;
+    private readonly NativeStatement? _agreement;
+    private readonly NativeStatement[] _versions;
+    private readonly NativeStatement[] _schemaVersions;
+    private readonly int _shards;
     private readonly NativeStatement _head;
     private readonly NativeStatement _live;
+    private const int AttemptsMax = 200;
     private NativeStatement? _beat;
     private long _seen = -1;
+    private long _viewsOf = -1;
     private ReplicaSnapshot? _snapshot;
 
-    public ReplicaConnection(ReplicaDirectory directory, string file, SqliteConnection connection)
+    public ReplicaConnection(ReplicaDirectory directory, string files, int shards, SqliteConnection connection)
     {
-        (_directory, File, Connection) = (directory, file, connection);
+        (_directory, Files, Connection, _shards) = (directory, files, connection, shards);
         ReplicaFunctions.Register(connection);
         _statements = new NativeStatements(connection);
         _begin = _statements.Prepare("BEGIN");
         _commit = _statements.Prepare("COMMIT");
-        _version = _statements.Prepare("PRAGMA data_version");
-        _schemaVersion = _statements.Prepare("PRAGMA schema_version");
+        _versions = [.. Enumerable.Range(0, shards).Select(s => _statements.Prepare($"PRAGMA {ShardUnion.NameOf(s)}.data_version"))];
+        _schemaVersions = [.. Enumerable.Range(0, shards).Select(s => _statements.Prepare($"PRAGMA {ShardUnion.NameOf(s)}.schema_version"))];
+        _agreement = shards == 1 ? null : _statements.Prepare(ShardUnion.AgreementSql(shards));
         _head = _statements.Prepare(
-            "SELECT applied_lsn, (SELECT count(*) FROM \"dbsync.primary_only\"), (SELECT total(length(labels)) FROM \"dbsync.enum\") FROM \"dbsync.shard\"");
-        _live = _statements.Prepare("SELECT total(state) FROM \"dbsync.table\"");
+            "SELECT applied_lsn, (SELECT count(*) FROM \"dbsync.primary_only\"), (SELECT total(length(labels)) FROM \"dbsync.enum\"), "
+            + "(SELECT total(version) FROM \"dbsync.layout\") FROM \"dbsync.shard\"");
+        _live = _statements.Prepare("SELECT total(state) FROM \"dbsync.table\" WHERE oid < 4294967296");
     }
 
     public SqliteConnection Connection { get; }
 
-    /// <summary>The shard file it reads.</summary>
-    public string File { get; }
+    /// <summary>The place of the only shard that it reads, of several; null when it reads all there are.</summary>
+    public int? Shard { get; init; }
+
+    /// <summary>The shard files it reads.</summary>
+    public string Files { get; }
 
     /// <summary>Opens the snapshot; the same object as before when nothing was committed since.</summary>
     public ReplicaSnapshot Begin()
     {
-        _begin.Run();
+        BeginTogether();
         try
         {
-            var version = _version.Single();
+            var version = Sum(_versions);
             if (version == _seen && _snapshot is not null) return _snapshot;
             var snapshot = Look();
             (_seen, _snapshot) = (version, snapshot);
@@ -68,41 +82,71 @@ internal sealed class ReplicaConnection : IDisposable
 
     public void Dispose()
     {
-        foreach (var statement in new[] { _begin, _commit, _version, _schemaVersion, _head, _live, _beat }) statement?.Dispose();
+        foreach (var statement in new[] { _begin, _commit, _agreement, _head, _live, _beat }.Concat(_versions).Concat(_schemaVersions)) statement?.Dispose();
         Connection.Dispose();
+    }
+
+    /// <summary>Opens the snapshots of all shards at one position.</summary>
+    /// <exception cref="DbSyncException">DBS8005 when they don't come to one.</exception>
+    private void BeginTogether()
+    {
+        var spin = default(SpinWait);
+        for (var attempt = 0; attempt < AttemptsMax; attempt++)
+        {
+            _begin.Run();
+            if (_agreement is null || _agreement.Single() == 1) return;
+            End();
+            spin.SpinOnce();
+        }
+        throw ShardUnion.NoAgreement();
+    }
+
+    /// <summary>Changes whenever one of them does: each only grows while a connection is open.</summary>
+    private static long Sum(NativeStatement[] counters)
+    {
+        var sum = 0L;
+        foreach (var counter in counters) sum += counter.Single();
+        return sum;
     }
 
     private ReplicaSnapshot Look()
     {
-        var schema = _schemaVersion.Single();
+        var schema = Sum(_schemaVersions);
         if (!_head.Step()) return new ReplicaSnapshot(Lsn.Zero, null, ReplicaCatalog.Load(_statements));
-        var (position, marks, labels) = (new Lsn((ulong)_head.Integer(0)), _head.Integer(1), _head.Integer(2));
+        var (position, marks, labels, layout) = (new Lsn((ulong)_head.Integer(0)), _head.Integer(1), _head.Integer(2), _head.Integer(3));
         _head.Reset();
+        if (_shards > 1 && _viewsOf != schema + layout)
+        {
+            ShardUnion.CreateViews(Connection, _shards);
+            _viewsOf = schema + layout;
+        }
         var catalog = _snapshot?.Catalog;
         var states = catalog is { AreAllLive: true } ? -1 : _live.Single();
-        var fingerprint = new CatalogFingerprint(File, schema, marks, labels, states);
+        var fingerprint = new CatalogFingerprint(Files, schema, marks, labels, states, layout);
         if (catalog is null || _snapshot!.Fingerprint != fingerprint)
         {
             catalog = _directory.CatalogOf(fingerprint, () => ReplicaCatalog.Load(_statements));
             if (catalog.AreAllLive) fingerprint = fingerprint with { States = -1 };
             foreach (var (name, order) in Enums()) SqliteCollations.RegisterEnum(Connection.Handle!.DangerousGetHandle(), name, order);
             _beat?.Dispose();
-            _beat = catalog.Find("dbsync.heartbeat") is { State: TableState.Live } ? _statements.Prepare("SELECT max(beat_at) FROM \"dbsync.heartbeat\"") : null;
+            _beat = catalog.Find("dbsync.heartbeat") is { State: TableState.Live } beats && beats.Columns.ContainsKey("rights") ? _statements.Prepare(BeatSql) : null;
         }
-        return new ReplicaSnapshot(position, BeatAt(), catalog) { Fingerprint = fingerprint };
+        var (beatAt, rights) = Beat();
+        return new ReplicaSnapshot(position, beatAt, catalog) { Fingerprint = fingerprint, Rights = rights };
     }
 
-    private DateTimeOffset? BeatAt()
+    private (DateTimeOffset? At, long? Rights) Beat()
     {
-        if (_beat is null || !_beat.Step()) return null;
+        if (_beat is null || !_beat.Step()) return default;
         Span<char> text = stackalloc char[64];
         var bytes = _beat.Bytes(0);
         DateTimeOffset? at = bytes.Length is > 0 and < 64
             && DateTimeOffset.TryParse(text[..Encoding.ASCII.GetChars(bytes, text)], CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var parsed)
                 ? parsed
                 : null;
+        long? rights = _beat.IsNull(1) ? null : _beat.Integer(1);
         _beat.Reset();
-        return at;
+        return (at, rights);
     }
 
     private List<(string Name, string[] Labels)> Enums()
@@ -121,7 +165,10 @@ internal sealed class ReplicaConnection : IDisposable
 internal sealed record ReplicaSnapshot(Lsn Position, DateTimeOffset? BeatAt, ReplicaCatalog Catalog)
 {
     public CatalogFingerprint Fingerprint { get; init; }
+
+    /// <summary>A sign of who may see what on the primary, as of the newest heartbeat; null when it has none.</summary>
+    public long? Rights { get; init; }
 }
 
 /// <summary>Changes whenever a catalog does: DDL, a mark, an enum's labels, the state of a table that is being copied.</summary>
-internal readonly record struct CatalogFingerprint(string File, long Schema, long Marks, long Labels, long States);
+internal readonly record struct CatalogFingerprint(string File, long Schema, long Marks, long Labels, long States, long Layout);

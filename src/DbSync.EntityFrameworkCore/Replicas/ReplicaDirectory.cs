@@ -15,9 +15,12 @@ internal sealed class ReplicaDirectory
 
     private readonly string _path;
     private readonly Lock _gate = new();
-    private readonly Stack<ReplicaConnection> _idle = new();
-    private (CatalogFingerprint Fingerprint, ReplicaCatalog Catalog)? _catalog;
+    private readonly Dictionary<string, Stack<ReplicaConnection>> _idle = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (CatalogFingerprint Fingerprint, ReplicaCatalog Catalog)> _catalogs = new(StringComparer.Ordinal);
     private Look? _look;
+    private ShardLayout? _layout;
+    private bool _layoutIsKnown;
+    private (ShardLayout Layout, NodeFile Node, bool IsHere)? _whole;
 
     private ReplicaDirectory(string path) => _path = path;
 
@@ -35,30 +38,39 @@ internal sealed class ReplicaDirectory
             var path = Path.Combine(_path, NodeFile.FileName);
             var written = File.GetLastWriteTimeUtc(path);
             var node = _look is { } before && before.Written == written ? before.Node : NodeFile.TryLoad(_path);
+            if (node is not null && node != _look?.Node) Forget(node);
             _look = new Look(now, written, node);
             return node;
         }
     }
 
-    /// <summary>Takes a connection to the shard; null when there is no replica yet.</summary>
+    /// <summary>Takes a connection to the shards, as one; null when there is no replica yet, or too many shards.</summary>
     /// <exception cref="DbSyncException">DBS4004 when the file can't be read, DBS1004 when <c>node.json</c> is damaged.</exception>
-    public ReplicaConnection? Take()
+    /// <param name="shard">The place of the only shard to be read; null for all.</param>
+    public ReplicaConnection? Take(int? shard = null)
     {
         if (Node is not { } node) return null;
-        var shard = node.Shards[0];
-        while (true)
+        IReadOnlyList<NodeFile.Shard> shards = shard is { } place ? [node.Shards[place]] : node.Shards;
+        if (shards.Count > ShardUnion.ShardsMax) return null;
+        var files = FilesOf(shards);
+        lock (_gate)
         {
-            ReplicaConnection? idle;
-            lock (_gate) _idle.TryPop(out idle);
-            if (idle is null) break;
-            if (idle.File == shard.File) return idle;
-            idle.Dispose(); // the replica was copied anew into another file
+            if (_idle.TryGetValue(files, out var idle) && idle.TryPop(out var kept)) return kept;
         }
-        if (!File.Exists(Path.Combine(_path, shard.File))) return null;
-        var connection = new ReplicaConnections(_path).Open(node, shard.Id);
+        if (!AreThere(shards))
+        {
+            _look = null; // copied anew into other files and deleted, or not made yet
+            if (Node is not { } now || now.Shards.Count != node.Shards.Count) return null;
+            node = now;
+            shards = shard is { } same ? [node.Shards[same]] : node.Shards;
+            files = FilesOf(shards);
+            if (!AreThere(shards)) return null;
+        }
+        var connections = new ReplicaConnections(_path);
+        var connection = shards.Count == 1 ? connections.Open(node, shards[0].Id) : connections.OpenAll(node);
         try
         {
-            return new ReplicaConnection(this, shard.File, connection);
+            return new ReplicaConnection(this, files, shards.Count, connection) { Shard = node.Shards.Count > 1 ? shard : null };
         }
         catch
         {
@@ -83,9 +95,10 @@ internal sealed class ReplicaDirectory
         }
         lock (_gate)
         {
-            if (healthy && _idle.Count < IdleMax)
+            if (!_idle.TryGetValue(connection.Files, out var idle)) _idle.Add(connection.Files, idle = new Stack<ReplicaConnection>());
+            if (healthy && idle.Count < IdleMax && _look is { Node: { } node } && IsOf(connection.Files, node))
             {
-                _idle.Push(connection);
+                idle.Push(connection);
                 return;
             }
         }
@@ -99,16 +112,71 @@ internal sealed class ReplicaDirectory
         }
     }
 
+    /// <summary>The newest shard layout that a connection has seen, asked of a shard the first time; null for a replica that is not sharded.</summary>
+    public ShardLayout? Layout
+    {
+        get
+        {
+            if (_layoutIsKnown || Take(shard: 0) is not { } connection) return _layout;
+            var healthy = false;
+            try
+            {
+                connection.Begin();
+                healthy = _layoutIsKnown = true;
+            }
+            finally
+            {
+                Return(connection, healthy);
+            }
+            return _layout;
+        }
+    }
+
+    /// <summary>Whether this node holds all rows by a layout.</summary>
+    public bool HoldsAll(ShardLayout layout, NodeFile node)
+    {
+        if (_whole is { } known && ReferenceEquals(known.Layout, layout) && ReferenceEquals(known.Node, node)) return known.IsHere;
+        var here = layout.IsHeldBy(node.Shards.Select(s => s.Id));
+        _whole = (layout, node, here);
+        return here;
+    }
+
     /// <summary>The catalog behind a fingerprint, one object for all connections that see the same.</summary>
     public ReplicaCatalog CatalogOf(CatalogFingerprint fingerprint, Func<ReplicaCatalog> load)
     {
         lock (_gate)
         {
-            if (_catalog is { } known && known.Fingerprint == fingerprint) return known.Catalog;
+            if (_catalogs.TryGetValue(fingerprint.File, out var known) && known.Fingerprint == fingerprint) return known.Catalog;
         }
         var loaded = load();
-        lock (_gate) _catalog = (fingerprint, loaded);
+        lock (_gate)
+        {
+            _catalogs[fingerprint.File] = (fingerprint, loaded);
+            if (loaded.Layout is { } layout && layout.Version >= (_layout?.Version ?? 0)) _layout = layout;
+        }
         return loaded;
+    }
+
+    private bool AreThere(IReadOnlyList<NodeFile.Shard> shards) => shards.All(s => File.Exists(Path.Combine(_path, s.File)));
+
+    private static string FilesOf(IReadOnlyList<NodeFile.Shard> shards) => shards.Count == 1 ? shards[0].File : string.Join('|', shards.Select(s => s.File));
+
+    private static bool IsOf(string files, NodeFile node) => node.Shards.Any(s => s.File == files) || FilesOf(node.Shards) == files;
+
+    /// <summary>The replica was copied anew into other files: closes what reads the old ones.</summary>
+    private void Forget(NodeFile node)
+    {
+        List<ReplicaConnection> gone = [];
+        lock (_gate)
+        {
+            foreach (var files in _idle.Keys.Where(k => !IsOf(k, node)).ToList())
+            {
+                gone.AddRange(_idle[files]);
+                _idle.Remove(files);
+                _catalogs.Remove(files);
+            }
+        }
+        foreach (var connection in gone) connection.Dispose();
     }
 
     private sealed record Look(long At, DateTime Written, NodeFile? Node);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Linq.Expressions;
 using DbSync.EntityFrameworkCore.Parity;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
@@ -11,22 +12,56 @@ namespace DbSync.EntityFrameworkCore.Replicas;
 /// </summary>
 internal static class ReplicaFunctions
 {
+    /// <summary>Passes an int2 result on; beyond it the primary is asked, which computes with int2 or int4.</summary>
+    public const string Int2 = "dbsync_int2";
+
     /// <summary>Passes an int4 result on, and fails where PostgreSQL says "integer out of range".</summary>
     public const string Int4 = "dbsync_int4";
 
     /// <summary>Passes an int8 result on, and fails where it overflowed (SQLite goes on with a float).</summary>
     public const string Int8 = "dbsync_int8";
 
+    /// <summary>Passes a divisor on, and fails for zero, of which SQLite makes NULL.</summary>
+    public const string Divisor = "dbsync_divisor";
+
+    /// <summary>The function that computes with floats as PostgreSQL does.</summary>
+    public static string FloatOf(ExpressionType operation) => $"dbsync_float_{operation}".ToLowerInvariant();
+
     public static void Register(SqliteConnection connection)
     {
+        RegisterFloats(connection);
         RegisterDecimals(connection);
         connection.CreateFunction("lower", (string? text) => text is null ? null : CaseMapping.Lower(text), isDeterministic: true);
         connection.CreateFunction("upper", (string? text) => text is null ? null : CaseMapping.Upper(text), isDeterministic: true);
         connection.CreateFunction(
             ReplicaMemberTranslators.DayFunction, (string? instant) => instant is null ? null : string.Concat(instant.AsSpan(0, 10), " 00:00:00"), isDeterministic: true);
+        RegisterRange(connection, Int2, short.MinValue, short.MaxValue);
         RegisterRange(connection, Int4, int.MinValue, int.MaxValue);
         RegisterRange(connection, Int8, long.MinValue, long.MaxValue);
     }
+
+    /// <summary>PostgreSQL's float8 operators: an infinite result of finite operands is an error, and so is a zero that isn't one.</summary>
+    private static void RegisterFloats(SqliteConnection connection)
+    {
+        Float(connection, ExpressionType.Add, (a, b) => a + b);
+        Float(connection, ExpressionType.Subtract, (a, b) => a - b);
+        Float(connection, ExpressionType.Multiply, (a, b) => Underflows(a * b, a != 0 && b != 0));
+        Float(connection, ExpressionType.Divide, (a, b) => b == 0 ? throw new OverflowException() : Underflows(a / b, a != 0 && !double.IsInfinity(b)));
+        connection.CreateFunction("sqrt", (double? value) => value < 0 ? throw new OverflowException() : value is { } number ? Math.Sqrt(number) : default(double?), isDeterministic: true);
+        connection.CreateFunction(Divisor, (long? value) => value == 0 ? throw new OverflowException() : value, isDeterministic: true);
+    }
+
+    private static double Underflows(double result, bool whenZero) => result == 0 && whenZero ? throw new OverflowException() : result;
+
+    private static void Float(SqliteConnection connection, ExpressionType operation, Func<double, double, double> compute) => connection.CreateFunction(
+        FloatOf(operation),
+        (double? left, double? right) =>
+        {
+            if (left is not { } a || right is not { } b) return default(double?);
+            var result = compute(a, b);
+            return double.IsNaN(result) || (double.IsInfinity(result) && double.IsFinite(a) && double.IsFinite(b)) ? throw new OverflowException() : result;
+        },
+        isDeterministic: true);
 
     private static void RegisterDecimals(SqliteConnection connection)
     {

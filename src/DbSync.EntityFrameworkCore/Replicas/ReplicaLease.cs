@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using DbSync.EntityFrameworkCore.Infrastructure;
 
 namespace DbSync.EntityFrameworkCore.Replicas;
@@ -23,6 +24,9 @@ internal sealed class ReplicaLease
 
     public ReplicaSnapshot Snapshot { get; }
 
+    /// <summary>The time that it is out, for traces; null when nobody listens.</summary>
+    public Activity? Activity { get; set; }
+
     public void Share() => _users++;
 
     /// <summary>Ends one query's use.</summary>
@@ -43,6 +47,7 @@ internal sealed class ReplicaLease
     {
         if (_returned) return;
         _returned = true;
+        Activity?.Dispose();
         if (_scope.Lease == this) _scope.Lease = null;
         _scope.Directory.Return(Connection, _healthy);
     }

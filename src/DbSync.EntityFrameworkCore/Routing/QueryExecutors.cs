@@ -1,5 +1,6 @@
 using System.Linq.Expressions;
 using System.Reflection;
+using DbSync.EntityFrameworkCore.Reporting;
 using Microsoft.EntityFrameworkCore.Query;
 
 namespace DbSync.EntityFrameworkCore.Routing;
@@ -16,7 +17,9 @@ internal static class QueryExecutors
         if (shape.Plan.Primary is { Reason: RouteReason.Statement })
             return context =>
             {
-                Router.ScopeOf(context).Log.Refused(RouteReason.Statement);
+                var scope = Router.ScopeOf(context);
+                QueryRecorder.Current?.Note(shape, scope, RouteReason.Statement, shape.Plan.Primary.Value.Detail);
+                scope.Log.Refused(RouteReason.Statement);
                 return shape.OnPrimary(context);
             };
         if (RowsOf(shape.Plan.Query.Type) is { } row && (shape.IsAsync ? typeof(TResult) == typeof(IAsyncEnumerable<>).MakeGenericType(row) : typeof(TResult).IsAssignableFrom(typeof(IEnumerable<>).MakeGenericType(row))))

@@ -58,7 +58,7 @@ internal sealed class QueryShape<TResult>(QueryPlan plan, bool async)
         if (plan.NotAlike is { } detail) return new(null, null, (RouteReason.NotAlike, detail));
         try
         {
-            var (query, needs) = scope.Replica.Compile<TResult>(plan.Query, async, plan.Tracks);
+            var (query, needs) = scope.Replica.Compile<TResult>(plan.Query, async, plan.Tracks, scope.Context.Model);
             return new(query, needs, null);
         }
         catch (NotRoutableException exception)

@@ -9,9 +9,7 @@ namespace DbSync.EntityFrameworkCore.Routing;
 /// <summary>Counts where queries go, and reports once for each shape why it isn't routed.</summary>
 internal sealed class RouteLog(ILoggingOptions options)
 {
-    private static readonly Meter Meter = new("DbSync");
-
-    private static readonly Counter<long> Queries = Meter.CreateCounter<long>(
+    private static readonly Counter<long> Queries = Telemetry.Meter.CreateCounter<long>(
         "dbsync.ef.queries", "{query}", "Executed queries by who answered (dbsync.route) and why (dbsync.reason).");
 
     private static readonly KeyValuePair<string, object?> ToReplica = new("dbsync.route", "replica");

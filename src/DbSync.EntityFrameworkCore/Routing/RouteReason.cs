@@ -62,4 +62,7 @@ public enum RouteReason
 
     /// <summary>The replica failed while answering.</summary>
     Failed,
+
+    /// <summary>A lock is attached to the context: what is read under it must not be stale.</summary>
+    Locked,
 }

@@ -114,7 +114,7 @@ internal sealed class RoutedRows<TResult, TRow>(QueryShape<TResult> shape, Query
     public string ToQueryString()
     {
         var scope = Router.ScopeOf(context);
-        var answer = QueryExecutors.Wait(Router.DecideAsync(shape, scope, CancellationToken.None));
+        var answer = QueryExecutors.Wait(Router.DecideAsync(shape, scope, context.Parameters, CancellationToken.None));
         if (answer.Lease is not { } lease) return $"-- DbSync: primary ({answer.Reason}: {answer.Detail})\n{((IQueryingEnumerable)(object)shape.OnPrimary(context)!).ToQueryString()}";
         try
         {
@@ -128,10 +128,11 @@ internal sealed class RoutedRows<TResult, TRow>(QueryShape<TResult> shape, Query
 
     public QueryRoute Explain()
     {
-        var answer = QueryExecutors.Wait(Router.DecideAsync(shape, Router.ScopeOf(context), CancellationToken.None));
-        var position = answer.Lease?.Snapshot.Position.ToString();
+        var scope = Router.ScopeOf(context);
+        var answer = QueryExecutors.Wait(Router.DecideAsync(shape, scope, context.Parameters, CancellationToken.None));
+        var route = new LastRoute(answer.Reason, answer.Detail, answer.Lease?.Snapshot).Describe(scope);
         answer.Lease?.Release();
-        return new QueryRoute(answer.Reason, answer.Detail, position);
+        return route;
     }
 
     /// <summary>The primary's command: who takes it into his own hands runs it on the context's own connection.</summary>

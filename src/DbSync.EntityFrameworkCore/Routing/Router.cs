@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Transactions;
 using DbSync.EntityFrameworkCore.Consistency;
 using DbSync.EntityFrameworkCore.Infrastructure;
+using DbSync.EntityFrameworkCore.Reporting;
 using DbSync.EntityFrameworkCore.Replicas;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore.Infrastructure;
@@ -21,9 +22,12 @@ internal static class Router
     /// <exception cref="DbSyncException">DBS7001 when the query or the context insists on the replica, DBS7002 when it waited in vain.</exception>
     public static async ValueTask<ReplicaLease?> EnterAsync<TResult>(QueryShape<TResult> shape, QueryContext context, DbSyncScope scope)
     {
-        var answer = await DecideAsync(shape, scope, context.CancellationToken).ConfigureAwait(false);
+        var answer = await DecideAsync(shape, scope, context.Parameters, context.CancellationToken).ConfigureAwait(false);
+        scope.LastRoute = new LastRoute(answer.Reason, answer.Detail, answer.Lease?.Snapshot);
+        QueryRecorder.Current?.Note(shape, scope, answer.Reason, answer.Detail);
         if (answer.Lease is not null)
         {
+            answer.Lease.Activity ??= Telemetry.Activities.StartActivity("dbsync.read")?.SetTag("dbsync.position", answer.Lease.Snapshot.Position.ToString());
             scope.Log.Routed(answer.Lease.Snapshot.Position);
             return answer.Lease;
         }
@@ -32,24 +36,33 @@ internal static class Router
     }
 
     /// <summary>Where the query would go now, and why.</summary>
-    public static ValueTask<GateAnswer> DecideAsync<TResult>(QueryShape<TResult> shape, DbSyncScope scope, CancellationToken cancellationToken) =>
+    public static ValueTask<GateAnswer> DecideAsync<TResult>(
+        QueryShape<TResult> shape, DbSyncScope scope, IReadOnlyDictionary<string, object?> parameters, CancellationToken cancellationToken) =>
         scope.Mode != RoutingMode.On && shape.Plan.Primary is null
             ? new(new GateAnswer(RouteReason.SwitchedOff, $"routing is {scope.Mode}"))
-            : DecideAsync(shape, scope, shape.Plan.Consistency ?? scope.Consistency ?? scope.Settings.Consistency, cancellationToken);
+            : DecideAsync(shape, scope, shape.Plan.Consistency ?? scope.Consistency ?? scope.Settings.Consistency, parameters, cancellationToken);
 
     /// <summary>Where the query would go now at a level, if routing is on.</summary>
     public static async ValueTask<GateAnswer> DecideAsync<TResult>(
-        QueryShape<TResult> shape, DbSyncScope scope, ReadConsistency consistency, CancellationToken cancellationToken)
+        QueryShape<TResult> shape, DbSyncScope scope, ReadConsistency consistency, IReadOnlyDictionary<string, object?> parameters, CancellationToken cancellationToken)
     {
         if (shape.Plan.Primary is { } primary) return new(primary.Reason, primary.Detail);
+        if (scope.Locks is { Any: true })
+        {
+            if (!shape.Plan.MustRoute) return new(RouteReason.Locked, "a lock is attached to the context");
+            consistency = ReadConsistency.Strong; // a staler read under a lock is a lost update
+        }
+
         if (HoldsTransaction(scope)) return new(RouteReason.Transaction, "a transaction is open");
         if (scope.HasConnectionInterceptors) return new(RouteReason.Interceptors, "the context has connection interceptors");
         var replica = shape.ForReplica(scope);
         if (replica.Refusal is { } refusal) return new(refusal.Reason, refusal.Detail);
+        if (replica.Needs!.Tracked is { } tracked && !scope.Settings.RouteTrackedReads)
+            return new(RouteReason.Tracking, $"it tracks {tracked}; say AsNoTracking() to have it routed");
         if (scope.Primary.DbConnection.State != ConnectionState.Closed) return new(RouteReason.ConnectionOpen, "the context's connection is held open");
         try
         {
-            return await ReplicaGate.EnterAsync(scope, replica.Needs!, consistency, shape.IsAsync, cancellationToken).ConfigureAwait(false);
+            return await ReplicaGate.EnterAsync(scope, replica.Needs!, consistency, parameters, shape.IsAsync, cancellationToken).ConfigureAwait(false);
         }
         catch (DbException)
         {
@@ -86,7 +99,7 @@ internal static class Router
     private static void Refuse<TResult>(QueryShape<TResult> shape, DbSyncScope scope, RouteReason reason, string detail)
     {
         var belongsThere = reason is RouteReason.SwitchedOff or RouteReason.UsePrimary or RouteReason.Tracking or RouteReason.Statement
-            or RouteReason.Transaction or RouteReason.ConnectionOpen;
+            or RouteReason.Transaction or RouteReason.ConnectionOpen or RouteReason.Locked;
         scope.Log.Refused(reason);
         if (!belongsThere && shape.IsNews()) scope.Log.FellBack(scope.Context, reason, detail);
         var insists = shape.Plan.MustRoute && reason is not RouteReason.SwitchedOff;

@@ -27,7 +27,7 @@ internal static class Shadow
     {
         try
         {
-            var gate = await Router.DecideAsync(shape, scope, ReadConsistency.Strong, context.CancellationToken).ConfigureAwait(false);
+            var gate = await Router.DecideAsync(shape, scope, ReadConsistency.Strong, context.Parameters, context.CancellationToken).ConfigureAwait(false);
             if (gate.Lease is not { } lease) return;
             object? theirs;
             try

@@ -12,7 +12,7 @@ internal sealed class TableCatalog(TypeCatalog types)
     private const string SelectSql =
         """
         SELECT
-            c.oid, n.nspname::text, c.relname::text, c.relreplident,
+            c.oid, n.nspname::text, c.relname::text, c.relreplident::text,
             a.attname::text, a.atttypid, a.atttypmod, pg_catalog.format_type(a.atttypid, a.atttypmod),
             coalesce(pg_catalog.array_position(k.indkey::int2[], a.attnum), -1) AS key_position,
             coalesce(co.collprovider IN ('c', 'b') AND coalesce(co.collcollate, '') IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8')

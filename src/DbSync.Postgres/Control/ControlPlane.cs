@@ -14,8 +14,8 @@ internal sealed class ControlPlane(Primary primary, string slot, TimeProvider ti
             await using var beat = Primary.Command(
                 connection,
                 """
-                INSERT INTO dbsync.heartbeat (node, beat, beat_at) VALUES ($1, 1, pg_catalog.clock_timestamp())
-                ON CONFLICT (node) DO UPDATE SET beat = heartbeat.beat + 1, beat_at = pg_catalog.clock_timestamp()
+                INSERT INTO dbsync.heartbeat (node, beat, beat_at, rights) VALUES ($1, 1, pg_catalog.clock_timestamp(), dbsync.rights())
+                ON CONFLICT (node) DO UPDATE SET beat = heartbeat.beat + 1, beat_at = pg_catalog.clock_timestamp(), rights = excluded.rights
                 """,
                 node);
             await using (var synchronous = Primary.Command(connection, "SET LOCAL synchronous_commit = on"))
@@ -32,6 +32,15 @@ internal sealed class ControlPlane(Primary primary, string slot, TimeProvider ti
             var middle = askedAt + (time.GetUtcNow() - askedAt) / 2;
             var clockOffset = reader.GetFieldValue<DateTimeOffset>(1) - middle;
             return new Beat(Lsn.Parse(reader.GetString(0)), writeTime, clockOffset);
+        },
+        cancellationToken);
+
+    public Task<ShardLayout?> ReadLayoutAsync(string replica, CancellationToken cancellationToken) => primary.UseAsync(
+        async connection =>
+        {
+            var layout = await ShardMapTable.ReadNewestAsync(connection, replica, cancellationToken);
+            if (layout is not null) await HashCheck.RunAsync(connection, cancellationToken);
+            return layout;
         },
         cancellationToken);
 

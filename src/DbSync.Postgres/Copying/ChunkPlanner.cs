@@ -5,7 +5,7 @@ namespace DbSync.Postgres;
 
 /// <summary>
 /// Cuts a table into chunks of about equal size: the keys of a random sample of its pages, sorted, give the quantiles. It needs no
-/// statistics, works for any key, and reads a small share of the table.
+/// statistics that may be stale, works for any key, and reads a small share of the table.
 /// </summary>
 internal sealed class ChunkPlanner(TableCatalog catalog)
 {
@@ -30,7 +30,8 @@ internal sealed class ChunkPlanner(TableCatalog catalog)
     private async Task<IReadOnlyList<ChunkBound>> SampleAsync(
         NpgsqlConnection connection, TableSchema table, long chunkBytes, CancellationToken cancellationToken)
     {
-        if (!table.HasKey || !table.Key.All(k => table.Columns[k].OrdersAlike)) return [];
+        var codecs = catalog.CodecsOf(table);
+        if (!table.HasKey || !table.Key.All(k => table.Columns[k].OrdersAlike || codecs[k].RoundTrips)) return [];
         await using var size = Primary.Command(
             connection,
             """
@@ -62,14 +63,14 @@ internal sealed class ChunkPlanner(TableCatalog catalog)
 
     private List<ChunkBound> Quantiles(TableSchema table, List<string[]> samples, int chunks)
     {
-        var codecs = catalog.CodecsOf(table);
+        var codecs = table.Key.All(k => table.Columns[k].OrdersAlike) ? catalog.CodecsOf(table) : null; // else nobody compares them here
         var bounds = new List<ChunkBound>(chunks);
         string[]? last = null;
         for (var i = 1; i < chunks && samples.Count > 0; i++)
         {
             var literals = samples[(int)((long)i * samples.Count / chunks)];
             if (last is not null && literals.SequenceEqual(last)) continue;
-            bounds.Add(new ChunkBound(literals, CellsOf(table, codecs, literals)));
+            bounds.Add(new ChunkBound(literals, codecs is null ? [] : CellsOf(table, codecs, literals)));
             last = literals;
         }
         return bounds;

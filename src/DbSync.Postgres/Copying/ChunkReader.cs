@@ -92,6 +92,7 @@ internal sealed class ChunkReader(Primary primary, TableCatalog catalog, Primary
         var columns = string.Join(", ", table.Columns.Select((c, i) => codecs[i].CopySql(PgName.Quote(c.Name))));
         var key = string.Join(", ", table.Key.Select(k => PgName.Quote(table.Columns[k].Name)));
         var conditions = new List<string>();
+        if (chunk.Lower is not null && ReferenceEquals(chunk.Lower, chunk.Upper)) return $"COPY (SELECT {columns} FROM {PgName.Quote(table)} WHERE ({key}) = ({Literals(chunk.Lower)}){(filter is null ? "" : $" AND ({filter})")}) TO STDOUT (FORMAT binary)";
         if (chunk.Lower is not null) conditions.Add($"({key}) >= ({Literals(chunk.Lower)})");
         if (chunk.Upper is not null) conditions.Add($"({key}) < ({Literals(chunk.Upper)})");
         if (filter is not null) conditions.Add($"({filter})");

@@ -15,20 +15,44 @@ public sealed class PostgresFence(NpgsqlDataSource primary) : IFence
     /// <summary>How often registering is repeated when it collides with others doing the same.</summary>
     private const int AttemptsMax = 10;
 
+    /// <summary>How often one of these asks PostgreSQL to forget what nobody needs any more.</summary>
+    private static readonly TimeSpan TrimInterval = TimeSpan.FromMinutes(1);
+
+    private long _trimmed;
+
     /// <inheritdoc />
     public async ValueTask RegisterAsync(RangeLock rangeLock, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(rangeLock);
         rangeLock.ThrowIfLost();
+        NpgsqlConnection connection;
+        try
+        {
+            connection = await primary.OpenConnectionAsync(cancellationToken);
+        }
+        catch (Exception failure) when (LockSql.TryTranslate(failure, rangeLock.Resource) is { } translated)
+        {
+            throw translated;
+        }
+
+        await using (connection) await RegisterAsync(connection, rangeLock, cancellationToken);
+    }
+
+    /// <inheritdoc />
+    /// <exception cref="ArgumentException">The connection isn't Npgsql's.</exception>
+    public async ValueTask RegisterAsync(DbConnection connection, RangeLock rangeLock, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(rangeLock);
+        if (connection is not NpgsqlConnection npgsql) throw new ArgumentException("Not a connection of Npgsql's.", nameof(connection));
+        rangeLock.ThrowIfLost();
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                await using var connection = await primary.OpenConnectionAsync(cancellationToken);
-                await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken);
-                await Call(connection, transaction, rangeLock, cancellationToken);
+                await using var transaction = await npgsql.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken);
+                await Call(npgsql, transaction, rangeLock, cancellationToken);
                 await transaction.CommitAsync(cancellationToken);
-                return;
+                break;
             }
             catch (PostgresException collision) when (LockSql.IsCollision(collision) && attempt < AttemptsMax)
             {
@@ -39,6 +63,8 @@ public sealed class PostgresFence(NpgsqlDataSource primary) : IFence
                 throw translated;
             }
         }
+
+        await Trim(npgsql, rangeLock.Resource, cancellationToken);
     }
 
     /// <inheritdoc />
@@ -57,6 +83,43 @@ public sealed class PostgresFence(NpgsqlDataSource primary) : IFence
         catch (Exception failure) when (LockSql.TryTranslate(failure, rangeLock.Resource) is { } translated)
         {
             throw translated;
+        }
+    }
+
+    /// <summary>
+    /// Forgets what is known of tokens of older epochs, which are refused anyway: for operators, whose role owns the control schema. What
+    /// nobody has used for days goes by itself, a piece with some of the registrations.
+    /// </summary>
+    /// <returns>The rows removed.</returns>
+    public async ValueTask<long> PruneAsync(LockResource resource, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            await using var command = primary.CreateCommand("SELECT dbsync.fence_prune($1)");
+            command.Parameters.Add(new() { Value = resource.Name, NpgsqlDbType = NpgsqlDbType.Text });
+            return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
+        }
+        catch (Exception failure) when (LockSql.TryTranslate(failure, resource) is { } translated)
+        {
+            throw translated;
+        }
+    }
+
+    // So that the fence's tables don't grow for ever: a bounded piece, now and then, by whoever comes along.
+    private async Task Trim(NpgsqlConnection connection, LockResource resource, CancellationToken cancellationToken)
+    {
+        var last = Volatile.Read(ref _trimmed);
+        var now = TimeProvider.System.GetTimestamp();
+        if ((last != 0 && TimeProvider.System.GetElapsedTime(last, now) < TrimInterval) || Interlocked.CompareExchange(ref _trimmed, now, last) != last) return;
+        try
+        {
+            await using var command = new NpgsqlCommand("SELECT dbsync.fence_trim($1)", connection);
+            command.Parameters.Add(new() { Value = resource.Name, NpgsqlDbType = NpgsqlDbType.Text });
+            await command.ExecuteNonQueryAsync(cancellationToken);
+        }
+        catch (PostgresException)
+        {
+            // The lock is registered all the same, and the next one along tries again.
         }
     }
 

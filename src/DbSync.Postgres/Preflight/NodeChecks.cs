@@ -48,13 +48,13 @@ internal static class NodeChecks
         if (slot is null)
         {
             yield return PreflightCheck.Fail(
-                CheckCodes.Slot, slotName, $"{name} is not on the primary.", "What was committed since is no longer in the log.", "dbsync init and dbsync run, with an empty data directory");
+                CheckCodes.Slot, slotName, $"{name} is not on the primary.", "What was committed since is no longer in the log.", "dbsync run copies everything again, beside the old files");
             yield break;
         }
         yield return slot.WalStatus switch
         {
             "lost" => PreflightCheck.Fail(
-                CheckCodes.Slot, slotName, $"{name} has lost its log.", "What the node missed can't be had any more.", "dbsync init and dbsync run, with an empty data directory"),
+                CheckCodes.Slot, slotName, $"{name} has lost its log.", "What the node missed can't be had any more.", "dbsync run copies everything again, beside the old files"),
             "unreserved" => PreflightCheck.Warn(
                 CheckCodes.Slot, slotName, $"{name} is about to lose its log.", "The node is too far behind.", "Start dbsync run, or raise max_slot_wal_keep_size."),
             _ => PreflightCheck.Ok(
@@ -64,6 +64,6 @@ internal static class NodeChecks
             ? PreflightCheck.Ok(CheckCodes.SlotPosition, "slot position", $"Confirmed {slot.Confirmed}; the shards hold {shards}.")
             : PreflightCheck.Fail(
                 CheckCodes.SlotPosition, "slot position", $"Confirmed {slot.Confirmed}; the shards hold only {shards}.", "What lies between is missing for ever.",
-                "dbsync init and dbsync run, with an empty data directory");
+                "dbsync run copies everything again, beside the old files");
     }
 }

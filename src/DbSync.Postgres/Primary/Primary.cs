@@ -15,7 +15,7 @@ internal sealed class Primary : IAsyncDisposable
     {
         ConnectionString = Prepare(connectionString);
         _dataSource = new NpgsqlDataSourceBuilder(ConnectionString).Build();
-        _blocking = new NpgsqlDataSourceBuilder(PlannedOnce(ConnectionString)).Build();
+        _blocking = new NpgsqlDataSourceBuilder(PlannedOnce(ConnectionString)).ConfigureTypeLoading(types => types.EnableTypeLoading(false)).Build();
     }
 
     /// <summary>With the session settings and without what must not be shared by a replication connection.</summary>
@@ -51,7 +51,7 @@ internal sealed class Primary : IAsyncDisposable
 
     /// <summary>
     /// Runs something on the calling thread, which may block, and on a connection that must not be used asynchronously: see
-    /// <see cref="BlockingSocket"/>.
+    /// <see cref="BlockingSocket"/>. The driver knows the common types there and has not asked the database for its own.
     /// </summary>
     /// <exception cref="DbSyncException">The driver's errors, translated.</exception>
     public T Block<T>(Func<NpgsqlConnection, T> action, CancellationToken cancellationToken = default)

@@ -56,6 +56,6 @@ internal static class PrimaryErrors
     public static DbSyncException SlotMissing(Exception? cause = null) => new(
         ErrorCodes.SlotMissing,
         "The replication slot is not there.",
-        "Somebody dropped it: what was committed since is no longer in the log. Run 'dbsync init' in an empty data directory to copy anew.",
+        "Somebody dropped it: what was committed since is no longer in the log. 'dbsync run' copies everything again beside the old files.",
         cause);
 }

@@ -29,9 +29,13 @@ internal sealed class NodeSetup(Primary primary)
         var (state, tables) = await primary.UseAsync(
             async c => (await PublicationState.ReadAsync(c, publication, cancellationToken), await TableInspector.ReadAsync(c, cancellationToken)), cancellationToken);
         var plan = Plan(request, state, tables, server);
+        var sharding = await ShardAsync(request, file, plan, cancellationToken);
+        plan = LeaveOut(plan, sharding, request);
         var statements = scripts.Select(ControlSchema.ToSql).ToList();
-        var sql = SetupSql.Publication(publication, state, plan.Tables, request.Tables is not null, server.Version).ToList();
+        var sql = sharding.IsNew ? [ShardMapTable.InsertSql(replica, sharding.Layout!)] : new List<string>();
+        sql.AddRange(SetupSql.Publication(publication, state, plan.Tables, request.Tables is not null, server.Version));
         if (request.GrantTo is { } role) sql.AddRange(SetupSql.Grants(role, plan.Tables));
+        if (request.GrantApp is { } app) sql.AddRange(SetupSql.AppGrants(app));
         statements.AddRange(sql);
 
         var slot = node is null ? null : ReplicaNames.Slot(replica, node);
@@ -45,7 +49,8 @@ internal sealed class NodeSetup(Primary primary)
             if (!registered) statements.Add(SetupSql.Node(node, replica, slot!, publication));
             if (existing is null || !own) statements.Add(SetupSql.CreateSlot(slot!));
         }
-        var result = new SetupResult(node, slot, publication, statements, [.. plan.Tables.Select(t => t.ReplicaName)], plan.Refused);
+        var result = new SetupResult(node, slot, publication, statements, [.. plan.Tables.Select(t => t.ReplicaName)], plan.Refused, sharding);
+        if (node is not null) _ = ShardNames(sharding.Layout, node);
         if (dryRun) return result;
 
         CheckOwnership(plan, state);
@@ -60,10 +65,42 @@ internal sealed class NodeSetup(Primary primary)
         if (file is null || existing is null)
             new NodeFile(
                 replica, node, slot!, publication, server.SystemIdentifier, server.Database,
-                [new NodeFile.Shard(ReplicaNames.DefaultShard, NodeFile.FileNameOf(ReplicaNames.DefaultShard, 1))],
+                [.. ShardNames(sharding.Layout, node).Select(s => new NodeFile.Shard(s, NodeFile.FileNameOf(s, 1)))],
                 start.ToString()).Save(request.DataDirectory);
         PendingNode.Delete(request.DataDirectory);
         return result;
+    }
+
+    private static IReadOnlyList<string> ShardNames(ShardLayout? layout, string node)
+    {
+        if (layout is null) return [ReplicaNames.DefaultShard];
+        List<string> here = [.. layout.ShardsOn(node).Select(s => s.Id.Name)];
+        if (here.Count > 0) return here;
+        throw new DbSyncException(
+            ErrorCodes.LayoutMismatch, $"No shard is placed on node '{node}'.",
+            $"Name one that has shards with --node: {string.Join(", ", layout.Map.Topology.Shards.Select(s => s.Node).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal))}.");
+    }
+
+    private async Task<ShardingPlan> ShardAsync(SetupRequest request, NodeFile? file, PublicationPlan plan, CancellationToken cancellationToken)
+    {
+        var sharding = await primary.UseAsync(
+            async c => await ShardingPlan.ReadAsync(
+                c, await ShardMapTable.ReadNewestAsync(c, request.Replica, cancellationToken), request.Sharding, plan.Tables, cancellationToken),
+            cancellationToken);
+        if (sharding is { IsNew: true, Layout.Version: 1 } && file is not null)
+            throw new DbSyncException(
+                ErrorCodes.LayoutMismatch, "The data directory holds a node that is not sharded.",
+                "Shards are chosen when a replica is set up: run 'dbsync uninstall' first, or set up another one with --replica and --data.");
+        return sharding;
+    }
+
+    /// <summary>Takes out what has no place in a sharded replica.</summary>
+    /// <exception cref="DbSyncException">DBS8003 for a table that was named.</exception>
+    private static PublicationPlan LeaveOut(PublicationPlan plan, ShardingPlan sharding, SetupRequest request)
+    {
+        if (request.Tables is not null && sharding.Refused is [var refusal, ..])
+            throw new DbSyncException(refusal.Code, $"Table {refusal.Table} has no place in the shards. {refusal.Reason}", refusal.Fix);
+        return new PublicationPlan([.. plan.Tables.ExceptBy(sharding.Refused.Select(r => r.Table), t => t.ReplicaName, StringComparer.Ordinal)], [.. plan.Refused, .. sharding.Refused]);
     }
 
     private static PublicationPlan Plan(SetupRequest request, PublicationState? state, IReadOnlyList<TableFacts> tables, ServerIdentity server)

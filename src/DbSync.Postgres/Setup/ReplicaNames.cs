@@ -12,6 +12,9 @@ internal static class ReplicaNames
     /// <summary>So that the slot's name stays within PostgreSQL's 63 bytes.</summary>
     private const int LengthMax = 24;
 
+    /// <summary>What a name may be, for people.</summary>
+    public static readonly string Rule = $"1 to {LengthMax} lower-case letters, digits or underscores";
+
     public static string Publication(string replica) => $"dbsync_{replica}";
 
     public static string Slot(string replica, string node) => $"dbsync_{replica}_{node}";
@@ -22,8 +25,8 @@ internal static class ReplicaNames
     /// <summary>PostgreSQL allows in a slot's name only these.</summary>
     /// <exception cref="DbSyncException">DBS1001.</exception>
     public static string Check(string name, string what) =>
-        name.Length is > 0 and <= LengthMax && name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '_')
-            ? name
-            : throw new DbSyncException(
-                ErrorCodes.InvalidOption, $"The {what}'s name can't be used.", $"Use 1 to {LengthMax} lower-case letters, digits or underscores.");
+        IsValid(name) ? name : throw new DbSyncException(ErrorCodes.InvalidOption, $"The {what}'s name can't be used.", $"Use {Rule}.");
+
+    public static bool IsValid(string name) =>
+        name.Length is > 0 and <= LengthMax && name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '_');
 }

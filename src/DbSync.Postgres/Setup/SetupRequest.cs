@@ -13,11 +13,17 @@ internal sealed record SetupRequest
     /// <summary>The tables to take; null for every table that can be published, now and at the next init.</summary>
     public IReadOnlyCollection<string>? Tables { get; init; }
 
+    /// <summary>How the replica is to be sharded.</summary>
+    public ShardingRequest Sharding { get; init; } = ShardingRequest.None;
+
     /// <summary>Only the control schema, the publication and the grants: what the tables' owner does for a role that may replicate.</summary>
     public bool SchemaOnly { get; init; }
 
     /// <summary>A role to grant what running needs; null for none.</summary>
     public string? GrantTo { get; init; }
+
+    /// <summary>The application's role, to grant the functions that it calls; null for none.</summary>
+    public string? GrantApp { get; init; }
 
     /// <summary>Take over the name of a node whose data directory is lost: its slot is dropped, and everything is copied again.</summary>
     public bool TakeOver { get; init; }
@@ -30,5 +36,7 @@ internal sealed record SetupRequest
 /// <param name="Statements">The SQL that ran or would run, in order; empty when nothing was missing.</param>
 /// <param name="Tables">The published tables.</param>
 /// <param name="Refused">The tables left out.</param>
+/// <param name="Sharding">Where the rows go.</param>
 internal sealed record SetupResult(
-    string? Node, string? Slot, string Publication, IReadOnlyList<string> Statements, IReadOnlyList<string> Tables, IReadOnlyList<Refusal> Refused);
+    string? Node, string? Slot, string Publication, IReadOnlyList<string> Statements, IReadOnlyList<string> Tables, IReadOnlyList<Refusal> Refused,
+    ShardingPlan Sharding);

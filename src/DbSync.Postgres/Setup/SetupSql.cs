@@ -4,7 +4,7 @@ namespace DbSync.Postgres;
 internal static class SetupSql
 {
     /// <summary>The control tables whose rows travel with the change log.</summary>
-    public static readonly IReadOnlyList<string> PublishedControlTables = ["heartbeat", "verification"];
+    public static readonly IReadOnlyList<string> PublishedControlTables = ["heartbeat", "verification", LayoutFeed.TableName];
 
     /// <summary>What makes the publication hold the planned tables.</summary>
     public static IEnumerable<string> Publication(
@@ -34,7 +34,17 @@ internal static class SetupSql
         if (tables.Count > 0) yield return $"GRANT SELECT ON {string.Join(", ", tables.Select(t => t.Quoted))} TO {to};";
         yield return $"GRANT USAGE ON SCHEMA dbsync TO {to};";
         yield return $"GRANT SELECT ON ALL TABLES IN SCHEMA dbsync TO {to};";
-        yield return $"GRANT INSERT, UPDATE, DELETE ON dbsync.node, dbsync.heartbeat, dbsync.verification TO {to};";
+        yield return $"GRANT INSERT, UPDATE, DELETE ON dbsync.node, dbsync.heartbeat, dbsync.verification, dbsync.shard_map TO {to};";
+        yield return $"GRANT EXECUTE ON FUNCTION dbsync.rights() TO {to};";
+    }
+
+    /// <summary>What an application's role needs to move replicas on while it waits, and for range locks.</summary>
+    public static IEnumerable<string> AppGrants(string role)
+    {
+        var to = PgName.Quote(role);
+        yield return $"GRANT USAGE ON SCHEMA dbsync TO {to};";
+        yield return $"GRANT EXECUTE ON FUNCTION dbsync.nudge(), dbsync.lock_epoch(text), dbsync.lock_epoch_advance(text, bigint), "
+            + $"dbsync.fence_exclusive(text, bigint, bytea[], bytea[]), dbsync.fence_shared(text, bigint, bytea[], bytea[]) TO {to};";
     }
 
     public static string Node(string node, string replica, string slot, string publication) =>

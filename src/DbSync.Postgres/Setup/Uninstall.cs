@@ -40,7 +40,11 @@ internal sealed class Uninstall(Primary primary)
             .ToList();
         var dropsSchema = schema is not null && others.Count == 0;
         if (dropsSchema) steps.Add(new UninstallStep("DROP SCHEMA dbsync CASCADE;", schema!.MissingRole));
-        else if (schema is not null && nodes.Count > others.Count) steps.Add(new UninstallStep($"DELETE FROM dbsync.node WHERE replica = {PgName.Literal(replica!)};", null));
+        else if (schema is not null && nodes.Count > others.Count)
+            steps.AddRange([
+                new UninstallStep($"DELETE FROM dbsync.node WHERE replica = {PgName.Literal(replica!)};", null),
+                new UninstallStep($"DELETE FROM dbsync.shard_map WHERE replica = {PgName.Literal(replica!)};", null),
+            ]);
         return new UninstallPlan(
             [.. slots.Select(s => s.Name)], [.. slots.Where(s => s.Active).Select(s => s.Name)], [.. publications.Select(p => p.Name)], dropsSchema, steps);
     }

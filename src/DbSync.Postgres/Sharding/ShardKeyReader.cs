@@ -40,28 +40,40 @@ internal static class ShardKeyReader
         ImmutableArray<string> columns,
         CancellationToken cancellationToken)
     {
-        if (columns.Length is 0 or > ShardKey.ColumnsMax || columns.Distinct(StringComparer.Ordinal).Count() != columns.Length)
-            throw Refuse(table, $"A shard key of {table} needs 1 to {ShardKey.ColumnsMax} columns, each named once.");
-        var types = await ReadTypesAsync(connection, table, columns, cancellationToken);
+        var kinds = await ReadKindsAsync(connection, table.Id.Oid, table.ReplicaName, columns, cancellationToken);
         return new ShardKey(table.ReplicaName, [.. columns.Select(Resolve)]);
 
-        ShardKeyColumn Resolve(string name)
+        ShardKeyColumn Resolve(string name, int at)
         {
-            var published = table.Columns.FirstOrDefault(column => column.Name == name);
-            if (published is null || !types.TryGetValue(name, out var type))
-                throw Refuse(table, $"{table} has no published column {name} to be sharded by.");
-            return new ShardKeyColumn(table.Columns.IndexOf(published), name, type.ToHashKind());
+            var published = table.Columns.FirstOrDefault(column => column.Name == name) ?? throw NoColumn(table.ReplicaName, name);
+            return new ShardKeyColumn(table.Columns.IndexOf(published), name, kinds[at]);
         }
+    }
+
+    /// <summary>How the columns of a shard key are hashed, in this order.</summary>
+    /// <inheritdoc cref="ReadAsync"/>
+    public static async Task<ImmutableArray<HashKind>> ReadKindsAsync(
+        NpgsqlConnection connection,
+        uint oid,
+        string table,
+        ImmutableArray<string> columns,
+        CancellationToken cancellationToken)
+    {
+        if (columns.Length is 0 or > ShardKey.ColumnsMax || columns.Distinct(StringComparer.Ordinal).Count() != columns.Length)
+            throw Refuse(table, $"A shard key of {table} needs 1 to {ShardKey.ColumnsMax} columns, each named once.");
+        var types = await ReadTypesAsync(connection, oid, table, columns, cancellationToken);
+        return [.. columns.Select(name => types.TryGetValue(name, out var type) ? type.ToHashKind() : throw NoColumn(table, name))];
     }
 
     private static async Task<Dictionary<string, ShardKeyType>> ReadTypesAsync(
         NpgsqlConnection connection,
-        TableSchema table,
+        uint oid,
+        string table,
         ImmutableArray<string> columns,
         CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(Query, connection);
-        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = table.Id.Oid });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = oid });
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. columns] });
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var types = new Dictionary<string, ShardKeyType>(StringComparer.Ordinal);
@@ -69,7 +81,7 @@ internal static class ShardKeyReader
         {
             var name = reader.GetString(0);
             types[name] = new ShardKeyType(
-                table.ReplicaName,
+                table,
                 name,
                 reader.GetString(1),
                 reader.GetFieldValue<uint>(2),
@@ -81,7 +93,9 @@ internal static class ShardKeyReader
         return types;
     }
 
-    private static DbSyncException Refuse(TableSchema table, string message) => new(
+    private static DbSyncException NoColumn(string table, string column) => Refuse(table, $"{table} has no published column {column} to be sharded by.");
+
+    private static DbSyncException Refuse(string table, string message) => new(
         ErrorCodes.UnsupportedShardKey,
         message,
         $"Name columns of {table} that are published and NOT NULL.");

@@ -29,6 +29,14 @@ internal sealed class BacklogStream(
         }
     }
 
+    public bool HasMore
+    {
+        get
+        {
+            lock (_gate) return _live?.HasMore ?? true;
+        }
+    }
+
     public IEnumerable<TransactionPart> Read(PartPool pool, CancellationToken cancellationToken)
     {
         try

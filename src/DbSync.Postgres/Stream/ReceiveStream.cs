@@ -19,9 +19,10 @@ internal sealed class ReceiveStream(Socket socket, bool ownsSocket, int lowWater
     private const int FewBytes = 512;
     private const int LowWaterMillisecondsMax = 3;
     private const int SampleReads = 32;
-    private static readonly TimeSpan SampleTime = TimeSpan.FromMilliseconds(32); // a thousand reads a second
+    private static readonly TimeSpan FillTime = TimeSpan.FromMilliseconds(2); // slower than this, the mark would only hold up what has come
 
     private long _sampleAt = time.GetTimestamp();
+    private long _sampleBytes;
     private int _reads;
     private bool _batching;
 
@@ -38,6 +39,7 @@ internal sealed class ReceiveStream(Socket socket, bool ownsSocket, int lowWater
                 continue;
             }
             if (error != SocketError.Success) throw new IOException("The replication connection broke.", new SocketException((int)error));
+            _sampleBytes += read;
             if (_batching && read < FewBytes) Batch(false);
             else if (!_batching && ++_reads == SampleReads) Sample();
             return read;
@@ -77,8 +79,14 @@ internal sealed class ReceiveStream(Socket socket, bool ownsSocket, int lowWater
 
     private void Sample()
     {
-        if (OperatingSystem.IsLinux() && time.GetElapsedTime(_sampleAt) < SampleTime) Batch(true);
+        if (OperatingSystem.IsLinux() && time.GetElapsedTime(_sampleAt) * lowWaterBytes < FillTime * _sampleBytes) Batch(true);
+        StartSample();
+    }
+
+    private void StartSample()
+    {
         _reads = 0;
+        _sampleBytes = 0;
         _sampleAt = time.GetTimestamp();
     }
 
@@ -87,7 +95,6 @@ internal sealed class ReceiveStream(Socket socket, bool ownsSocket, int lowWater
         Socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReceiveLowWater, on ? lowWaterBytes : 1);
         Socket.ReceiveTimeout = on ? LowWaterMillisecondsMax : 0;
         _batching = on;
-        _reads = 0;
-        _sampleAt = time.GetTimestamp();
+        StartSample();
     }
 }

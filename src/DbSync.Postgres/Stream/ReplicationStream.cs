@@ -33,6 +33,8 @@ internal sealed class ReplicationStream : IChangeStream
 
     public Lsn PrimaryPosition => new(Volatile.Read(ref _primary));
 
+    public bool HasMore => _wire.HasNext;
+
     public IEnumerable<TransactionPart> Read(PartPool pool, CancellationToken cancellationToken)
     {
         using var decoder = new PgOutputDecoder(_resolver, pool, _options.PartBytesMax, _time, _streamed);

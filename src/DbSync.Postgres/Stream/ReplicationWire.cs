@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Text;
 
 namespace DbSync.Postgres;
@@ -15,24 +16,36 @@ internal sealed class ReplicationWire(Stream stream, TimeProvider time)
     private readonly byte[] _status = new byte[39];
     private readonly WireMessages _messages = new(stream);
 
-    /// <summary>The server's own name for its cluster, as IDENTIFY_SYSTEM tells it.</summary>
-    public string IdentifySystem()
+    /// <summary>The server's own name for its cluster, and its timeline.</summary>
+    public (string SystemIdentifier, uint Timeline) IdentifySystem()
     {
-        _messages.Query("IDENTIFY_SYSTEM");
-        var identifier = "";
+        var row = QueryRow("IDENTIFY_SYSTEM");
+        return (row[0], uint.Parse(row[1], CultureInfo.InvariantCulture));
+    }
+
+    /// <summary>The history of a timeline: which others it comes from, and where it left them.</summary>
+    public string TimelineHistory(uint timeline) => QueryRow(string.Create(CultureInfo.InvariantCulture, $"TIMELINE_HISTORY {timeline}"))[1];
+
+    /// <summary>Runs a command that answers with one row of texts; NULL is empty.</summary>
+    private List<string> QueryRow(string command)
+    {
+        _messages.Query(command);
+        var row = new List<string>();
+        DbSyncException? failure = null;
         while (true)
         {
             switch (_messages.Next(out var body))
             {
                 case (byte)'D':
                     var reader = new WireReader(body);
-                    reader.Int16();
-                    identifier = Encoding.UTF8.GetString(reader.Bytes(reader.Int32()));
+                    for (var columns = reader.Int16(); columns > 0; columns--)
+                        row.Add(reader.Int32() is >= 0 and var length ? Encoding.UTF8.GetString(reader.Bytes(length)) : "");
                     break;
                 case (byte)'E':
-                    throw WireMessages.Failure(body);
+                    failure = WireMessages.Failure(body);
+                    break;
                 case (byte)'Z':
-                    return identifier;
+                    return failure is null && row.Count >= 2 ? row : throw failure ?? WireReader.Malformed("an answer without a row");
                 default:
                     break; // the row's description, the command's tag, notices
             }

@@ -24,6 +24,12 @@ internal abstract class TypeCodec(StorageClass storage, string? collation = null
     /// <summary>Why EF can't read any value of this type from a replica, or null when it can.</summary>
     public string? PrimaryOnlyReason { get; } = primaryOnlyReason;
 
+    /// <summary>
+    /// True when a stored value, as text, is read by PostgreSQL's input function as the same value again: what a key needs so that it can be
+    /// asked for.
+    /// </summary>
+    public virtual bool RoundTrips => true;
+
     /// <summary>True when the copy path takes this type in PostgreSQL's send format; otherwise it selects the text.</summary>
     public virtual bool HasBinary => false;
 

@@ -52,11 +52,15 @@ internal sealed class PrimaryDigests : IAsyncDisposable
         return [.. table.Columns.Select(c => _types.CodecFor(c.TypeOid))];
     }
 
-    public Task<GroupDigests> GroupsAsync(TableSchema table, TypeCodec[] codecs, CancellationToken cancellationToken) => TranslateAsync(
+    /// <param name="table">The table.</param>
+    /// <param name="codecs">Its columns' codecs.</param>
+    /// <param name="condition">Only rows that it is true of; null for all.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public Task<GroupDigests> GroupsAsync(TableSchema table, TypeCodec[] codecs, string? condition, CancellationToken cancellationToken) => TranslateAsync(
         table,
         async () =>
         {
-            await using var command = Command(DigestSql.Groups(table, codecs, await FilterAsync(table, cancellationToken)));
+            await using var command = Command(DigestSql.Groups(table, codecs, await FilterAsync(table, condition, cancellationToken)));
             await using var reader = await command.ExecuteReaderAsync(cancellationToken);
             var groups = new GroupDigests();
             while (await reader.ReadAsync(cancellationToken))
@@ -65,12 +69,12 @@ internal sealed class PrimaryDigests : IAsyncDisposable
         });
 
     /// <summary>Gives key hash and row hash of every row in some groups.</summary>
-    public Task RowsAsync(TableSchema table, TypeCodec[] codecs, int[] groups, Action<long, long> row, CancellationToken cancellationToken) =>
+    public Task RowsAsync(TableSchema table, TypeCodec[] codecs, int[] groups, string? condition, Action<long, long> row, CancellationToken cancellationToken) =>
         TranslateAsync(
             table,
             async () =>
             {
-                await using var command = Command(DigestSql.RowsOfGroups(table, codecs, await FilterAsync(table, cancellationToken)), groups);
+                await using var command = Command(DigestSql.RowsOfGroups(table, codecs, await FilterAsync(table, condition, cancellationToken)), groups);
                 await using var reader = await command.ExecuteReaderAsync(cancellationToken);
                 while (await reader.ReadAsync(cancellationToken)) row(reader.GetInt64(0), reader.GetInt64(1));
                 return true;
@@ -82,12 +86,13 @@ internal sealed class PrimaryDigests : IAsyncDisposable
         await _connection.DisposeAsync();
     }
 
-    private async Task<string?> FilterAsync(TableSchema table, CancellationToken cancellationToken)
+    private async Task<string?> FilterAsync(TableSchema table, string? condition, CancellationToken cancellationToken)
     {
         await using var command = Command(
             "SELECT pg_catalog.to_jsonb(p) ->> 'rowfilter' FROM pg_catalog.pg_publication_tables AS p WHERE pubname = $1 AND schemaname = $2 AND tablename = $3",
             _publication, table.Schema, table.Name);
-        return await command.ExecuteScalarAsync(cancellationToken) as string;
+        var filter = await command.ExecuteScalarAsync(cancellationToken) as string;
+        return filter is null || condition is null ? filter ?? condition : $"({filter}) AND {condition}";
     }
 
     private NpgsqlCommand Command(string sql, params object[] parameters)

@@ -9,7 +9,8 @@ namespace DbSync.Redis.Leases;
 /// This process's lease on one resource in one epoch: one renewal whatever the number of locks. It ends once and never comes back;
 /// what is asked for later gets a new one, under a new name.
 /// </summary>
-internal sealed class Lease(string name, LockResource resource, RedisKey key, long epoch, long opened, RedisRangeLockOptions options, TimeProvider time)
+internal sealed class Lease(
+    string name, LockResource resource, RedisKey key, long epoch, long opened, LockLibrary library, RedisRangeLockOptions options, TimeProvider time)
 {
     private readonly Lock _gate = new();
     private readonly ConcurrentDictionary<string, LockRequest> _requests = new(StringComparer.Ordinal);
@@ -26,6 +27,8 @@ internal sealed class Lease(string name, LockResource resource, RedisKey key, lo
     public long Epoch => epoch;
 
     public RedisValue EpochText { get; } = epoch.ToString();
+
+    public LeaseCalls Calls { get; } = new(library, key, epoch.ToString(), name, options.WaitersMax);
 
     public TimeProvider Time => time;
 

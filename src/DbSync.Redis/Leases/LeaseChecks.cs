@@ -64,7 +64,7 @@ internal sealed partial class LeaseChecks(LockLibrary library, DeadlockSearch de
             foreach (var request in ours.Where(request => request.IsHeld && !theirs.Contains(request.Number))) request.Lose(WaitEnd.Revoked);
             foreach (var orphan in theirs.Where(number => lease.Find(number) is null))
             {
-                var reply = await library.Call("release", lease.Key, lease.EpochText, lease.Name, orphan);
+                var reply = await lease.Calls.Call(orphan);
                 if (reply.Status == 'R') Log.OrphanReleased(logger, lease.Name, orphan);
             }
         }

@@ -70,12 +70,14 @@ internal sealed partial class LeaseOpener(LockLibrary library, LockKeys keys, IE
             var sent = time.GetTimestamp();
             var reply = await library.Call("open", key, state.Epoch.ToString(), name, (long)options.LeaseDuration.TotalMilliseconds);
             if (reply.Status == 'O' && state.Epoch != state.Distrusted)
-                return new Lease(name, resource, key, state.Epoch, sent, options, time);
-            if (reply.Status == 'E' && reply.Number(1) != state.Distrusted)
+                return new Lease(name, resource, key, state.Epoch, sent, library, options, time);
+            if (reply.Status == 'E' && reply.Number(1) != state.Distrusted && reply.Number(1) > state.Epoch)
             {
                 state.Epoch = reply.Number(1); // the function has checked that this epoch was installed on this very server
                 continue;
             }
+
+            // An epoch below the one we know is an old primary's, that we came back to: the fence would refuse all it grants.
 
             // An epoch that we didn't know yet is probably being installed by the one who raised it: look again before raising it once more.
             var seen = await epochs.ReadAsync(resource, cancellationToken);

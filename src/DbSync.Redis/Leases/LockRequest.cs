@@ -121,24 +121,18 @@ internal sealed class LockRequest(Lease lease, long number, LockOwner owner, Loc
         return true;
     }
 
-    /// <summary>The arguments of <c>acquire</c>.</summary>
-    public RedisValue[] Arguments(bool wait, int waitersMax)
+    /// <summary>The words that ask for it.</summary>
+    public RedisValue[] Words(bool wait)
     {
-        var arguments = new RedisValue[7 + (2 * ranges.Length)];
-        arguments[0] = lease.EpochText;
-        arguments[1] = lease.Name;
-        arguments[2] = Number;
-        arguments[3] = owner.Id;
-        arguments[4] = Mode == LockMode.Exclusive ? "x" : "r";
-        arguments[5] = wait ? 1 : 0;
-        arguments[6] = waitersMax;
+        var words = new RedisValue[4 + (2 * ranges.Length)];
+        (words[0], words[1], words[2], words[3]) = (Number, owner.Id, Mode == LockMode.Exclusive ? "x" : "r", wait ? 1 : 0);
         for (var i = 0; i < ranges.Length; i++)
         {
-            arguments[7 + (2 * i)] = ranges[i].LowBytes;
-            arguments[8 + (2 * i)] = ranges[i].HighBytes;
+            words[4 + (2 * i)] = ranges[i].LowBytes;
+            words[5 + (2 * i)] = ranges[i].HighBytes;
         }
 
-        return arguments;
+        return words;
     }
 
     private void Ended() => LockMetrics.Ended(Mode, lease.Time.GetElapsedTime(_heldSince));

@@ -30,9 +30,9 @@
 --     M = nothing installed D = damaged                  Q = too many wait    P = the server may evict keys
 --
 -- Every loop has a bound: records of a dead lease REAP_MAX a call, waiters of a resource `waiters_max` (the caller's option),
--- ranges of a request 64 (the caller's limit), listings LIST_MAX.
+-- ranges of a request 64, steps of a call 128 (the caller's limits), listings LIST_MAX.
 
-local REVISION = 1
+local REVISION = 2
 local REAP_MAX = 32
 local SCAN_CHUNK = 32
 local BLOCKERS_MAX = 256
@@ -41,11 +41,26 @@ local TAIL = '\255'
 
 local run_id
 
+-- The counters nx, nr and nw while `run` runs, which writes them once at its end; nil otherwise. Never the tokens: those are counted in Redis.
+local counters
+
 -- While a library loads, Redis 7 has neither redis.call nor Lua's own libraries; `awake` fetches them when the first call comes in.
 local call, byte, sub
 
 local function awake()
     if not call then call, byte, sub = redis.call, string.byte, string.sub end
+    counters = nil
+end
+
+local function count(base, field, change)
+    if counters then counters[field] = counters[field] + change
+    else call('HINCRBY', base .. ':m', field, change) end
+end
+
+local function counted(base)
+    if counters then return counters.nx, counters.nr, counters.nw end
+    local meta = call('HMGET', base .. ':m', 'nx', 'nr', 'nw')
+    return tonumber(meta[1]), tonumber(meta[2]), tonumber(meta[3])
 end
 
 -- The server that an epoch was installed on. run_id changes with every start, master_replid with every promotion (run_id alone is not

@@ -67,8 +67,8 @@ local function relax(base, p, now, record, sets, change, after)
         insert(p .. waiter[MODE], list)
         call('HDEL', p .. 'c', ticket)
         call('ZREM', p .. 'o', waiter[OWNER] .. '/' .. id)
-        call('HINCRBY', base .. ':m', 'nw', -ranges_of(waiter))
-        call('HINCRBY', base .. ':m', 'n' .. waiter[MODE], ranges_of(waiter))
+        count(base, 'nw', -ranges_of(waiter))
+        count(base, 'n' .. waiter[MODE], ranges_of(waiter))
         waiter[STATE], waiter[SINCE] = HELD, now
         waiter[SEQ] = call('HINCRBY', base .. ':m', 'seq', 1)
         store(p, lease, request, waiter)
@@ -84,21 +84,20 @@ end
 
 -- Takes a request out, whatever it was doing, and hands on what it held. A holder stands before all waiters it conflicts with (earlier
 -- ones too, if it was upgraded), a waiter only before later ones.
-local function drop(base, p, now, lease, request, record, nobody_waits)
+local function drop(base, p, now, lease, request, record)
     local id = lease .. '/' .. request
-    local list, count = all_members(record, id), ranges_of(record)
+    local list, size = all_members(record, id), ranges_of(record)
     call('HDEL', p .. 's:' .. lease, request)
     if record[STATE] == HELD then
         call('ZREM', p .. record[MODE], unpack(list))
-        call('HINCRBY', base .. ':m', 'n' .. record[MODE], -count)
-        if not nobody_waits and call('HGET', base .. ':m', 'nw') ~= '0' then
-            relax(base, p, now, record, stood_before(record[MODE]), -1, -1)
-        end
+        count(base, 'n' .. record[MODE], -size)
+        local _, _, waiting = counted(base)
+        if waiting > 0 then relax(base, p, now, record, stood_before(record[MODE]), -1, -1) end
     else
         call('ZREM', p .. 'w' .. record[MODE], unpack(list))
         call('HDEL', p .. 'c', record[TICKET])
         call('ZREM', p .. 'o', record[OWNER] .. '/' .. id)
-        call('HINCRBY', base .. ':m', 'nw', -count)
+        count(base, 'nw', -size)
         relax(base, p, now, record, stood_before(record[MODE]), -1, record[TICKET])
     end
 end

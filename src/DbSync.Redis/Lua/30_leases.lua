@@ -16,7 +16,7 @@ local function reap(base, p, now)
     return true
 end
 
--- Every call but the two most frequent ones begins here: right server, right epoch, time read, one dead lease looked after. Returns the
+-- Every call but the most frequent one begins here: right server, right epoch, time read, one dead lease looked after. Returns the
 -- answer that ends the call, or nil, the prefix, the time, and the number of waiting ranges.
 local function enter(base, epoch)
     awake()

@@ -10,7 +10,7 @@ local function missing(keys)
     local state = base .. ':1:x'
     local needed = {
         { 'INFO', 'server' }, { 'TIME' }, { 'PUBLISH', string.match(base, '^(.-):{') .. ':c:0', '' },
-        { 'HGET', state, 'f' }, { 'HSET', state, 'f', 'v' }, { 'HMGET', state, 'f' }, { 'HDEL', state, 'f' }, { 'HINCRBY', state, 'f', '1' },
+        { 'HGET', state, 'f' }, { 'HSET', state, 'f', 'v' }, { 'HSETNX', state, 'f', 'v' }, { 'HMGET', state, 'f' }, { 'HDEL', state, 'f' }, { 'HINCRBY', state, 'f', '1' },
         { 'HLEN', state }, { 'HSCAN', state, '0' }, { 'HRANDFIELD', state }, { 'ZADD', state, '0', 'm' }, { 'ZREM', state, 'm' },
         { 'ZCARD', state }, { 'ZSCORE', state, 'm' }, { 'ZRANGE', state, '0', '1' }, { 'ZLEXCOUNT', state, '-', '+' }, { 'UNLINK', state },
     }

@@ -1,63 +1,55 @@
--- How many ranges of holders and waiters stand before a request. `n` is { nx, nr, nw }: an empty set needn't be asked.
-local function conflicts(p, mode, n, args)
-    local count = 0
-    for i = 8, #args, 2 do
+-- How many ranges of holders and waiters stand before a request. An empty set needn't be asked.
+local function conflicts(p, mode, nx, nr, nw, args, first, last)
+    local found = 0
+    for i = first, last, 2 do
         local lo, hi = args[i], args[i + 1]
-        if n[1] > 0 then count = count + overlaps(p .. 'x', lo, hi) end
-        if n[2] > 0 and mode == 'x' then count = count + overlaps(p .. 'r', lo, hi) end
-        if n[3] > 0 then
-            count = count + overlaps(p .. 'wx', lo, hi)
-            if mode == 'x' then count = count + overlaps(p .. 'wr', lo, hi) end
+        if nx > 0 then found = found + overlaps(p .. 'x', lo, hi) end
+        if nr > 0 and mode == 'x' then found = found + overlaps(p .. 'r', lo, hi) end
+        if nw > 0 then
+            found = found + overlaps(p .. 'wx', lo, hi)
+            if mode == 'x' then found = found + overlaps(p .. 'wr', lo, hi) end
         end
     end
-    return count
+    return found
 end
 
-local function counts(base)
-    local meta = call('HMGET', base .. ':m', 'nx', 'nr', 'nw')
-    return { tonumber(meta[1]), tonumber(meta[2]), tonumber(meta[3]) }
+local function answer_again(p, known)
+    if known[STATE] == HELD then return { 'G', known[SEQ] } end
+    return { 'W', known[TICKET], tonumber(call('HGET', p .. 'c', known[TICKET])) }
 end
 
--- acquire <epoch> <lease> <request> <owner> <x|r> <wait 0|1> <waiters max> <lo> <hi> ...: G, W, B or Q. Repeating it with the same
--- request number gives the answer again and changes nothing. A dead lease is only looked after when something is in the way.
-local function acquire(keys, args)
-    awake()
-    local base = keys[1]
-    local meta = call('HMGET', base .. ':m', 'epoch', 'guard', 'nx', 'nr', 'nw', 'seq')
-    if not meta[1] then return { 'M' } end
-    if meta[2] ~= guard() then return { 'F', meta[1] } end
-    if meta[1] ~= args[1] then return { 'E', meta[1] } end
-    local p, now = base .. ':' .. args[1] .. ':', clock()
-    local lease, request, owner, mode = args[2], args[3], args[4], args[5]
-    if not alive(p, lease, now) then return { 'S' } end
-    local known = load(p, lease, request)
-    if known then
-        if known[STATE] == HELD then return { 'G', known[SEQ] } end
-        return { 'W', known[TICKET], tonumber(call('HGET', p .. 'c', known[TICKET])) }
+-- One request: args[at] .. args[last] are its number, owner, mode, whether it waits, and its ranges. Repeating it gives the answer again and
+-- changes nothing: a grant stores its record only if there is none yet, and who is in somebody's way may be in its own.
+local function take(base, p, now, lease, waiters_max, args, at, last)
+    local request, owner, mode = args[at], args[at + 1], args[at + 2]
+    local nx, nr, nw = counted(base)
+    local blocked = conflicts(p, mode, nx, nr, nw, args, at + 4, last)
+    if blocked > 0 then
+        local known = load(p, lease, request)
+        if known then return answer_again(p, known) end
+        if reap(base, p, now) then
+            nx, nr, nw = counted(base)
+            blocked = conflicts(p, mode, nx, nr, nw, args, at + 4, last)
+        end
     end
-
-    local n, seq = { tonumber(meta[3]), tonumber(meta[4]), tonumber(meta[5]) }, meta[6]
-    local blocked = conflicts(p, mode, n, args)
-    if blocked > 0 and reap(base, p, now) then
-        n, seq = counts(base), call('HGET', base .. ':m', 'seq')
-        blocked = conflicts(p, mode, n, args)
-    end
-    if blocked > 0 and args[6] == '0' then return { 'B' } end
-    if blocked > 0 and n[3] >= tonumber(args[7]) then return { 'Q' } end
+    if blocked > 0 and args[at + 3] == '0' then return { 'B' } end
+    if blocked > 0 and nw >= waiters_max then return { 'Q' } end
 
     local record = { mode, HELD, 0, 0, now, owner }
-    for i = 8, #args do record[#record + 1] = args[i] end
-    local id, count = lease .. '/' .. request, ranges_of(record)
+    for i = at + 4, last do record[#record + 1] = args[i] end
+    local id = lease .. '/' .. request
     if blocked == 0 then
-        record[SEQ] = seq + 1
-        call('HSET', base .. ':m', 'seq', record[SEQ], 'n' .. mode, (mode == 'x' and n[1] or n[2]) + count)
+        record[SEQ] = call('HINCRBY', base .. ':m', 'seq', 1)
+        if call('HSETNX', p .. 's:' .. lease, request, cmsgpack.pack(record)) == 0 then
+            return answer_again(p, load(p, lease, request))
+        end
         insert(p .. mode, all_members(record, id))
-        store(p, lease, request, record)
+        count(base, 'n' .. mode, ranges_of(record))
         return { 'G', record[SEQ] }
     end
     record[STATE] = WAITING
     record[TICKET] = call('HINCRBY', base .. ':m', 'ticket', 1)
-    call('HINCRBY', base .. ':m', 'nw', count)
+    count(base, 'nw', ranges_of(record))
     call('HSET', p .. 'c', record[TICKET], blocked)
     call('ZADD', p .. 'o', 0, owner .. '/' .. id)
     insert(p .. 'w' .. mode, all_members(record, id))
@@ -65,27 +57,39 @@ local function acquire(keys, args)
     return { 'W', record[TICKET], blocked }
 end
 
--- release <epoch> <lease> <request>: R, or N when it isn't there (any more). Ends a wait as well as a lock. The server is only checked
--- when somebody waits: removing a lock on a server that isn't trusted any more does no harm, granting one there would.
-local function release(keys, args)
-    awake()
-    local base = keys[1]
-    local meta = call('HMGET', base .. ':m', 'epoch', 'nw')
-    if not meta[1] then return { 'M' } end
-    if meta[1] ~= args[1] then return { 'E', meta[1] } end
-    local p, now = base .. ':' .. args[1] .. ':', 0
-    if meta[2] ~= '0' then
-        if call('HGET', base .. ':m', 'guard') ~= guard() then return { 'F', meta[1] } end
-        now = clock()
-        reap(base, p, now)
-    end
-    local record = load(p, args[2], args[3])
+local function give_back(base, p, now, lease, request)
+    local record = load(p, lease, request)
     if not record then return { 'N' } end
-    drop(base, p, now, args[2], args[3], record, meta[2] == '0')
+    drop(base, p, now, lease, request, record)
     return { 'R' }
 end
 
--- revoke <epoch> <lease> <request>: release, by an operator: the client is told before the next holder is.
+-- run <epoch> <lease> <waiters max>, then for each step the number of its words and the words: one, and that request is given back, lock or
+-- wait (R, or N when it isn't there any more); more, and it is a request (G, W, B, Q). Answers A and the answer to each step, or one answer to
+-- all of them. What one process asks for at the same time is one call, checked once.
+local function run(keys, args)
+    awake()
+    local base = keys[1]
+    local meta = call('HMGET', base .. ':m', 'epoch', 'guard', 'nx', 'nr', 'nw')
+    if not meta[1] then return { 'M' } end
+    if meta[2] ~= guard() then return { 'F', meta[1] } end
+    if meta[1] ~= args[1] then return { 'E', meta[1] } end
+    local p, now, lease, waiters_max = base .. ':' .. args[1] .. ':', clock(), args[2], tonumber(args[3])
+    counters = { nx = tonumber(meta[3]), nr = tonumber(meta[4]), nw = tonumber(meta[5]) }
+    if counters.nw > 0 then reap(base, p, now) end
+    local live, answers, at = alive(p, lease, now), { 'A' }, 4
+    while at <= #args do
+        local words = tonumber(args[at])
+        if words == 1 then answers[#answers + 1] = give_back(base, p, now, lease, args[at + 1])
+        elseif not live then answers[#answers + 1] = { 'S' }
+        else answers[#answers + 1] = take(base, p, now, lease, waiters_max, args, at + 1, at + words) end
+        at = at + words + 1
+    end
+    call('HSET', base .. ':m', 'nx', counters.nx, 'nr', counters.nr, 'nw', counters.nw)
+    return answers
+end
+
+-- revoke <epoch> <lease> <request>: given back by an operator: the client is told before the next holder is.
 local function revoke(keys, args)
     local answer, p, now = enter(keys[1], args[1])
     if answer then return answer end
@@ -108,8 +112,8 @@ local function downgrade(keys, args)
     local list = all_members(record, args[2] .. '/' .. args[3])
     call('ZREM', p .. 'x', unpack(list))
     insert(p .. 'r', list)
-    call('HINCRBY', base .. ':m', 'nx', -ranges_of(record))
-    call('HINCRBY', base .. ':m', 'nr', ranges_of(record))
+    count(base, 'nx', -ranges_of(record))
+    count(base, 'nr', ranges_of(record))
     record[MODE] = 'r'
     store(p, args[2], args[3], record)
     relax(base, p, now, record, { 'wr' }, -1, -1)
@@ -134,8 +138,8 @@ local function upgrade(keys, args)
     local list = all_members(record, args[2] .. '/' .. args[3])
     call('ZREM', p .. 'r', unpack(list))
     insert(p .. 'x', list)
-    call('HINCRBY', base .. ':m', 'nr', -ranges_of(record))
-    call('HINCRBY', base .. ':m', 'nx', ranges_of(record))
+    count(base, 'nr', -ranges_of(record))
+    count(base, 'nx', ranges_of(record))
     record[MODE] = 'x'
     record[SEQ] = call('HINCRBY', base .. ':m', 'seq', 1)
     store(p, args[2], args[3], record)

@@ -6,8 +6,8 @@ redis.register_function('dbsync_lock1_install', install)
 redis.register_function('dbsync_lock1_open', open)
 redis.register_function { function_name = 'dbsync_lock1_renew', callback = renew, flags = when_full }
 redis.register_function { function_name = 'dbsync_lock1_close', callback = close, flags = when_full }
-redis.register_function('dbsync_lock1_acquire', acquire)
-redis.register_function { function_name = 'dbsync_lock1_release', callback = release, flags = when_full }
+redis.register_function('dbsync_lock1_run', run)
+redis.register_function { function_name = 'dbsync_lock1_give_back', callback = run, flags = when_full } -- for calls that ask for nothing
 redis.register_function { function_name = 'dbsync_lock1_revoke', callback = revoke, flags = when_full }
 redis.register_function { function_name = 'dbsync_lock1_downgrade', callback = downgrade, flags = when_full }
 redis.register_function('dbsync_lock1_upgrade', upgrade)

@@ -10,7 +10,7 @@ namespace DbSync.Redis.Wire;
 internal sealed class LockLibrary(IConnectionMultiplexer redis, string? code = null) : IDisposable
 {
     private const string Functions = "dbsync_lock1_";
-    private const int Revision = 1;
+    private const int Revision = 2;
 
     private readonly string _code = code ?? Code;
 
@@ -38,7 +38,7 @@ internal sealed class LockLibrary(IConnectionMultiplexer redis, string? code = n
         catch (RedisServerException failure) when (RedisFailures.CodeOf(failure) == "ERR")
         {
             // ERR is all that Redis says of an unknown function. Whether that is it is found out by loading, which fails when it is there.
-            if (!await TryLoad()) throw RedisFailures.Describe(failure);
+            if (!await TryLoad()) throw IsCluster ? RedisFailures.Moving(failure) : RedisFailures.Describe(failure);
         }
         catch (Exception failure) when (failure is RedisException or TimeoutException)
         {
@@ -48,6 +48,10 @@ internal sealed class LockLibrary(IConnectionMultiplexer redis, string? code = n
         try
         {
             return new LockReply(await Database.ExecuteAsync("FCALL", all, CommandFlags.DemandMaster));
+        }
+        catch (RedisServerException failure) when (IsCluster && RedisFailures.CodeOf(failure) == "ERR")
+        {
+            throw RedisFailures.Moving(failure);
         }
         catch (Exception failure) when (failure is RedisException or TimeoutException)
         {
@@ -68,6 +72,8 @@ internal sealed class LockLibrary(IConnectionMultiplexer redis, string? code = n
 
     public void Dispose() => _loading.Dispose();
 
+    private bool IsCluster => redis.GetServers().Any(server => server.ServerType == ServerType.Cluster);
+
     private async Task CheckRevision()
     {
         await _loading.WaitAsync();
@@ -76,15 +82,8 @@ internal sealed class LockLibrary(IConnectionMultiplexer redis, string? code = n
             if (_checked) return;
             foreach (var server in Primaries())
             {
-                try
-                {
-                    if ((long)await server.ExecuteAsync("FCALL", Functions + "revision", 0) >= Revision) continue;
-                    await server.ExecuteAsync("FUNCTION", "LOAD", "REPLACE", _code);
-                }
-                catch (RedisServerException failure) when (RedisFailures.CodeOf(failure) == "ERR")
-                {
-                    // Not there yet: the call itself will load it.
-                }
+                // Where there is none yet, the call itself will load it.
+                if (await RevisionOf(server) < Revision) await server.ExecuteAsync("FUNCTION", "LOAD", "REPLACE", _code);
             }
 
             _checked = true;
@@ -110,8 +109,11 @@ internal sealed class LockLibrary(IConnectionMultiplexer redis, string? code = n
                 }
                 catch (RedisServerException failure) when (RedisFailures.CodeOf(failure) == "ERR")
                 {
-                    // It is there already, perhaps loaded by another client a moment ago: worth one more call unless nothing changed.
-                    loaded |= await IsLoaded(server);
+                    // It is there already, perhaps loaded by another client a moment ago: worth one more call unless nothing changed. An older
+                    // revision, loaded by an older client after a flush, is replaced.
+                    if (await RevisionOf(server) is not { } revision) continue;
+                    if (revision < Revision) await server.ExecuteAsync("FUNCTION", "LOAD", "REPLACE", _code);
+                    loaded = true;
                 }
             }
 
@@ -127,15 +129,15 @@ internal sealed class LockLibrary(IConnectionMultiplexer redis, string? code = n
         }
     }
 
-    private static async Task<bool> IsLoaded(IServer server)
+    private static async Task<long?> RevisionOf(IServer server)
     {
         try
         {
-            return (long)await server.ExecuteAsync("FCALL", Functions + "revision", 0) >= 0;
+            return (long)await server.ExecuteAsync("FCALL", Functions + "revision", 0);
         }
         catch (RedisServerException failure) when (RedisFailures.CodeOf(failure) == "ERR")
         {
-            return false;
+            return null;
         }
     }
 

@@ -7,8 +7,10 @@ internal static class RedisFailures
 {
     public static string CodeOf(RedisServerException failure)
     {
-        var end = failure.Message.IndexOf(' ', StringComparison.Ordinal);
-        return end < 0 ? failure.Message : failure.Message[..end];
+        const string Kind = "SimpleError: "; // what the driver puts before the reply during its handshake
+        var reply = failure.Message.StartsWith(Kind, StringComparison.Ordinal) ? failure.Message[Kind.Length..] : failure.Message;
+        var end = reply.IndexOf(' ', StringComparison.Ordinal);
+        return end < 0 ? reply : reply[..end];
     }
 
     /// <summary>True when the same call may work in a moment.</summary>
@@ -26,6 +28,10 @@ internal static class RedisFailures
         },
         _ => Unreachable(failure, "The lock server can't be reached."),
     };
+
+    /// <summary>A cluster that is moving the resource's slot runs no function on it, and says no more of it than ERR.</summary>
+    public static DbSyncException Moving(RedisServerException failure) =>
+        Unreachable(failure, "The cluster can't run the functions of locks now: it is moving the resource to another node.");
 
     public static DbSyncException Refused(string what, RedisServerException? failure = null) => new(ErrorCodes.LockPermissionMissing,
         $"Redis refused what range locks need: {what}.", "`dbsync explain DBS6007` lists the rules the user needs.", failure);

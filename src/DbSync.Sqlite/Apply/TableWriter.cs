@@ -5,6 +5,9 @@ namespace DbSync.Sqlite;
 /// <summary>The prepared statements of one replica table, one for each shape of change that has occurred, and the binding of rows to them.</summary>
 internal sealed class TableWriter : IDisposable
 {
+    private const int RowsTogetherMax = 64;
+    private const int ParametersMax = 1024;
+
     private readonly SqliteDatabase _database;
     private readonly TableSchema _table;
     private readonly string _match;
@@ -12,6 +15,7 @@ internal sealed class TableWriter : IDisposable
     private readonly int[] _updateParameters;
     private readonly Dictionary<string, SqliteStatement> _updates = [];
     private SqliteStatement? _insert;
+    private SqliteStatement? _insertMany;
     private SqliteStatement? _delete;
     private SqliteStatement? _fullUpdate;
     private SqliteStatement? _fullReplace;
@@ -34,11 +38,60 @@ internal sealed class TableWriter : IDisposable
     /// <summary>Adds a row; false when its key is there already.</summary>
     public bool Insert(ref ReadOnlySpan<byte> row)
     {
-        var statement = _insert ??= _database.Prepare(InsertSql());
+        var statement = _insert ??= _database.Prepare(InsertSql(1));
         for (var i = 1; i <= _table.Columns.Length; i++) statement.Bind(i, Cell.Read(ref row));
         if (!statement.TryRun()) return false;
         RowDelta++;
         return true;
+    }
+
+    /// <summary>
+    /// Adds rows, many of them by one statement: starting and ending a statement costs as much as two columns. Those before a row that
+    /// could not be added stay: the transaction is worth nothing then.
+    /// </summary>
+    /// <param name="rows">The cells of one row after another, in memory that stays where it is.</param>
+    /// <param name="isHere">Which of them to add; null for all.</param>
+    /// <returns>How many were added; -1 when a key was there already.</returns>
+    public long InsertAll(ReadOnlySpan<byte> rows, RowFilter? isHere)
+    {
+        var columns = _table.Columns.Length;
+        var together = columns == 0 ? 1 : Math.Clamp(ParametersMax / columns, 1, RowsTogetherMax);
+        if (together > 1) _insertMany ??= _database.Prepare(InsertSql(together));
+        Span<int> starts = stackalloc int[RowsTogetherMax];
+        var rest = rows;
+        var (added, bound) = (0L, 0);
+        while (!rest.IsEmpty)
+        {
+            var start = rows.Length - rest.Length;
+            if (isHere is not null)
+            {
+                var size = RowCells.SizeOf(rest, columns);
+                if (!isHere(rest[..size]))
+                {
+                    rest = rest[size..];
+                    continue;
+                }
+            }
+            if (together == 1)
+            {
+                if (!Insert(ref rest)) return -1;
+                added++;
+                continue;
+            }
+            for (var i = 1; i <= columns; i++) _insertMany!.Bind(bound * columns + i, Cell.Read(ref rest));
+            starts[bound++] = start;
+            if (bound < together) continue;
+            if (!_insertMany!.TryRun()) return -1;
+            RowDelta += bound;
+            added += bound;
+            bound = 0;
+        }
+        foreach (var start in starts[..bound])
+        {
+            rest = rows[start..];
+            if (!Insert(ref rest)) return -1;
+        }
+        return added + bound;
     }
 
     /// <summary>Updates by the key in the row itself.</summary>
@@ -114,6 +167,7 @@ internal sealed class TableWriter : IDisposable
     {
         foreach (var statement in _updates.Values) statement.Reset();
         _insert?.Reset();
+        _insertMany?.Reset();
         _fullUpdate?.Reset();
         _fullReplace?.Reset();
     }
@@ -122,6 +176,7 @@ internal sealed class TableWriter : IDisposable
     {
         foreach (var statement in _updates.Values) statement.Dispose();
         _insert?.Dispose();
+        _insertMany?.Dispose();
         _delete?.Dispose();
         _fullUpdate?.Dispose();
         _fullReplace?.Dispose();
@@ -178,12 +233,14 @@ internal sealed class TableWriter : IDisposable
         return statement;
     }
 
-    private string InsertSql()
+    /// <summary>OR FAIL: SQLite need not be able to take back the part of one statement that went well.</summary>
+    private string InsertSql(int rows)
     {
-        var parameters = string.Join(", ", Enumerable.Repeat("?", _table.Columns.Length));
+        var row = $"({string.Join(", ", Enumerable.Repeat("?", _table.Columns.Length))})";
         return _table.Columns.IsEmpty
             ? $"INSERT INTO {SqlName.Quote(_table.ReplicaName)} DEFAULT VALUES"
-            : $"INSERT INTO {SqlName.Quote(_table.ReplicaName)} ({SqlName.List(_table.Columns.Select(c => c.Name))}) VALUES ({parameters})";
+            : $"INSERT OR FAIL INTO {SqlName.Quote(_table.ReplicaName)} ({SqlName.List(_table.Columns.Select(c => c.Name))}) "
+                + $"VALUES {string.Join(", ", Enumerable.Repeat(row, rows))}";
     }
 
     private string UpdateSql(string shape, bool withKey)

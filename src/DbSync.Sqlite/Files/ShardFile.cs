@@ -33,7 +33,7 @@ internal sealed class ShardFile : IShardStore
         _copier = new WalCopier(path);
         try
         {
-            _database.Execute("PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA cache_size = -65536");
+            _database.Execute("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA cache_size = -65536");
             _database.Execute("PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA foreign_keys = OFF");
             SqliteCollations.RegisterBuiltIn(_database.Handle);
             if (valueBytesMax is { } limit) _ = SqliteApi.Limit(_database.Handle, SqliteApi.LimitLength, limit);
@@ -101,11 +101,20 @@ internal sealed class ShardFile : IShardStore
         {
             throw Unstorable(table, before[..RowCells.SizeOf(before, table.Columns.Length)], exception);
         }
-        if (!inserted)
-            throw new DbSyncException(
-                ErrorCodes.Diverged,
-                $"Shard '{Id}': a row to be inserted into {table} is there already.",
-                "The shard has stopped with nothing lost. Run 'dbsync verify --repair' or copy the table again with 'dbsync resync'.");
+        if (!inserted) throw IsThere(table);
+    }
+
+    public long InsertAll(TableSchema table, ReadOnlySpan<byte> rows, RowFilter? isHere)
+    {
+        try
+        {
+            var count = Writer(table).InsertAll(rows, isHere);
+            return count >= 0 ? count : throw IsThere(table);
+        }
+        catch (DbSyncException exception) when (ErrorCodes.IsOfValue(exception.Code))
+        {
+            throw Unstorable(table, rows, exception);
+        }
     }
 
     public int Update(TableSchema table, ReadOnlySpan<byte> row)
@@ -143,6 +152,17 @@ internal sealed class ShardFile : IShardStore
         _metadata.ClearRows(table.Id);
     }
 
+    public ShardLayout? LoadLayout() => _metadata.LoadLayout();
+
+    public void SaveLayout(ShardLayout layout) => _metadata.SaveLayout(layout.ToRow());
+
+    public void SaveMoved(Lsn commit, TableSchema table, ReadOnlySpan<byte> identity, ReadOnlySpan<byte> row) =>
+        _metadata.SaveMoved(commit, table.Id, identity, row);
+
+    public byte[]? LoadMoved(Lsn commit, TableSchema table, ReadOnlySpan<byte> identity) => _metadata.LoadMoved(commit, table.Id, identity);
+
+    public bool ForgetMoved(Lsn before) => _metadata.ForgetMoved(before);
+
     public IReadOnlyList<TableRecord> LoadTables() => _metadata.LoadTables();
 
     public IReadOnlyList<ChunkRecord> LoadChunks(TableId table) => _metadata.LoadChunks(table);
@@ -175,9 +195,32 @@ internal sealed class ShardFile : IShardStore
         }
     }
 
+    public void PutInPlace(TableSchema shadow)
+    {
+        ForgetWriters();
+        var original = shadow with { Id = shadow.Id.Original };
+        _database.Execute($"DROP TABLE IF EXISTS {SqlName.Quote(original.ReplicaName)}");
+        _database.Execute($"ALTER TABLE {SqlName.Quote(shadow.ReplicaName)} RENAME TO {SqlName.Quote(original.ReplicaName)}");
+        _metadata.Rename(shadow, original);
+        _primaryOnly.Clear();
+    }
+
     public void CreateIndexes(TableSchema table)
     {
-        foreach (var sql in ReplicaTable.CreateIndexSql(table)) _database.Execute(sql);
+        foreach (var index in table.Indexes)
+        {
+            var name = $"{table.ReplicaName}.{index.Name}";
+            for (var i = 2; ; i++)
+            {
+                if (TableOfIndex(name) is not { } taken)
+                {
+                    _database.Execute(ReplicaTable.CreateIndexSql(table, index, name));
+                    break;
+                }
+                if (taken == table.ReplicaName) break;
+                name = $"{table.ReplicaName}.{index.Name}.{i}"; // another's: a shadow's indexes keep their names when it has taken its original's place
+            }
+        }
     }
 
     public void SaveQuarantine(TableId table, Quarantine quarantine) => _metadata.SaveQuarantine(table, quarantine);
@@ -191,6 +234,12 @@ internal sealed class ShardFile : IShardStore
     public void SaveDroppedTransaction(TableId table, ulong xid) => _metadata.SaveDropped(table, xid);
 
     public void ForgetDroppedTransactions(TableId table, ulong below) => _metadata.ForgetDropped(table, below);
+
+    public IReadOnlyList<(byte[] Key, TransactionSnapshot Snapshot)> LoadRows(TableId table) => _metadata.LoadRows(table);
+
+    public void SaveRow(TableId table, byte[] key, TransactionSnapshot snapshot) => _metadata.SaveRow(table, key, snapshot);
+
+    public void ForgetRows(TableId table) => _metadata.ForgetRows(table);
 
     public void MarkPrimaryOnly(TableSchema table, int column)
     {
@@ -223,12 +272,23 @@ internal sealed class ShardFile : IShardStore
         _database.Dispose();
     }
 
-    /// <summary>The largest value is the one that is too large, or makes its row so.</summary>
-    private UnstorableValueException Unstorable(TableSchema table, ReadOnlySpan<byte> row, DbSyncException cause)
+    /// <summary>The largest value of the rows is the one that is too large, or makes its row so.</summary>
+    private UnstorableValueException Unstorable(TableSchema table, ReadOnlySpan<byte> rows, DbSyncException cause)
     {
         Writer(table).Reset();
-        return new UnstorableValueException(table.Columns[RowCells.Largest(row)].Name, cause);
+        return new UnstorableValueException(table.Columns[RowCells.Largest(rows) % table.Columns.Length].Name, cause);
     }
+
+    private string? TableOfIndex(string name)
+    {
+        using var found = _database.Prepare("SELECT tbl_name FROM sqlite_schema WHERE type = 'index' AND name = ?");
+        return found.Bind(1, name).Step() ? found.Text(0) : null;
+    }
+
+    private DbSyncException IsThere(TableSchema table) => new(
+        ErrorCodes.Diverged,
+        $"Shard '{Id}': a row to be inserted into {table} is there already.",
+        "The shard has stopped with nothing lost. Run 'dbsync verify --repair' or copy the table again with 'dbsync resync'.");
 
     private TableWriter Writer(TableSchema table)
     {

@@ -6,7 +6,7 @@ namespace DbSync.Sqlite;
 /// <summary>Reads and writes a shard file's own tables (<c>migrations/sqlite</c>).</summary>
 internal sealed class ShardMetadata(SqliteDatabase database) : IDisposable
 {
-    private static readonly string[] PerTable = ["dbsync.chunk", "dbsync.dropped", "dbsync.primary_only", "dbsync.quarantine"];
+    private static readonly string[] PerTable = ["dbsync.chunk", "dbsync.dropped", "dbsync.row", "dbsync.primary_only", "dbsync.quarantine"];
     private readonly Dictionary<string, SqliteStatement> _statements = [];
 
     /// <summary>Makes the file this shard's, or checks that it is; returns its position.</summary>
@@ -44,7 +44,7 @@ internal sealed class ShardMetadata(SqliteDatabase database) : IDisposable
 
     public void Insert(TableRecord record) =>
         Prepared("INSERT INTO \"dbsync.table\" (oid, name, schema, state, planned, readable_from, rows) VALUES (?, ?, ?, ?, ?, ?, 0)")
-            .Bind(1, record.Schema.Id.Oid)
+            .Bind(1, record.Schema.Id.Key)
             .Bind(2, record.Schema.ReplicaName)
             .Bind(3, JsonSerializer.Serialize(record.Schema))
             .Bind(4, (long)record.State)
@@ -58,23 +58,23 @@ internal sealed class ShardMetadata(SqliteDatabase database) : IDisposable
             .Bind(2, record.Planned ? 1 : 0)
             .Bind(3, (long)record.ReadableFrom.Value)
             .Bind(4, record.ChunksCopied)
-            .Bind(5, record.Schema.Id.Oid)
+            .Bind(5, record.Schema.Id.Key)
             .Run();
 
     public void SaveQuarantine(TableId table, Quarantine quarantine) =>
         Prepared("INSERT OR REPLACE INTO \"dbsync.quarantine\" VALUES (?, ?, ?, ?)")
-            .Bind(1, table.Oid).Bind(2, quarantine.Column).Bind(3, (long)quarantine.Position.Value).Bind(4, quarantine.Reason).Run();
+            .Bind(1, table.Key).Bind(2, quarantine.Column).Bind(3, (long)quarantine.Position.Value).Bind(4, quarantine.Reason).Run();
 
     public void AddRows(TableId table, long delta) =>
-        Prepared("UPDATE \"dbsync.table\" SET rows = rows + ? WHERE oid = ?").Bind(1, delta).Bind(2, table.Oid).Run();
+        Prepared("UPDATE \"dbsync.table\" SET rows = rows + ? WHERE oid = ?").Bind(1, delta).Bind(2, table.Key).Run();
 
-    public void ClearRows(TableId table) => Prepared("UPDATE \"dbsync.table\" SET rows = 0 WHERE oid = ?").Bind(1, table.Oid).Run();
+    public void ClearRows(TableId table) => Prepared("UPDATE \"dbsync.table\" SET rows = 0 WHERE oid = ?").Bind(1, table.Key).Run();
 
     /// <summary>The names of tables that a table of this id or name has in the file now.</summary>
     public List<string> NamesOf(TableSchema schema)
     {
         var names = new List<string>();
-        var rows = Prepared("SELECT name FROM \"dbsync.table\" WHERE oid = ? OR name = ?").Bind(1, schema.Id.Oid).Bind(2, schema.ReplicaName);
+        var rows = Prepared("SELECT name FROM \"dbsync.table\" WHERE oid = ? OR name = ?").Bind(1, schema.Id.Key).Bind(2, schema.ReplicaName);
         while (rows.Step()) names.Add(rows.Text(0));
         return names;
     }
@@ -84,8 +84,18 @@ internal sealed class ShardMetadata(SqliteDatabase database) : IDisposable
     {
         foreach (var child in PerTable)
             Prepared($"DELETE FROM {SqlName.Quote(child)} WHERE table_oid IN (SELECT oid FROM \"dbsync.table\" WHERE oid = ? OR name = ?)")
-                .Bind(1, schema.Id.Oid).Bind(2, schema.ReplicaName).Run();
-        Prepared("DELETE FROM \"dbsync.table\" WHERE oid = ? OR name = ?").Bind(1, schema.Id.Oid).Bind(2, schema.ReplicaName).Run();
+                .Bind(1, schema.Id.Key).Bind(2, schema.ReplicaName).Run();
+        Prepared("DELETE FROM \"dbsync.table\" WHERE oid = ? OR name = ?").Bind(1, schema.Id.Key).Bind(2, schema.ReplicaName).Run();
+    }
+
+    /// <summary>What is known of a shadow is known of its original from now on.</summary>
+    public void Rename(TableSchema shadow, TableSchema original)
+    {
+        Forget(original);
+        foreach (var child in PerTable)
+            Prepared($"UPDATE {SqlName.Quote(child)} SET table_oid = ? WHERE table_oid = ?").Bind(1, original.Id.Key).Bind(2, shadow.Id.Key).Run();
+        Prepared("UPDATE \"dbsync.table\" SET oid = ?, name = ?, schema = ? WHERE oid = ?")
+            .Bind(1, original.Id.Key).Bind(2, original.ReplicaName).Bind(3, JsonSerializer.Serialize(original)).Bind(4, shadow.Id.Key).Run();
     }
 
     public List<ChunkRecord> LoadChunks(TableId table)
@@ -93,7 +103,7 @@ internal sealed class ShardMetadata(SqliteDatabase database) : IDisposable
         var chunks = new List<ChunkRecord>();
         var rows = Prepared(
             "SELECT number, lower_literals, lower_cells, upper_literals, upper_cells, snapshot, rows FROM \"dbsync.chunk\" WHERE table_oid = ? ORDER BY number")
-            .Bind(1, table.Oid);
+            .Bind(1, table.Key);
         while (rows.Step())
             chunks.Add(new ChunkRecord(
                 (int)rows.Integer(0), Bound(rows, 1), Bound(rows, 3), rows.IsNull(5) ? null : TransactionSnapshot.Parse(rows.Text(5)), rows.Integer(6)));
@@ -102,13 +112,13 @@ internal sealed class ShardMetadata(SqliteDatabase database) : IDisposable
 
     public void ReplaceChunks(TableId table, IReadOnlyList<ChunkRecord> chunks)
     {
-        Prepared("DELETE FROM \"dbsync.chunk\" WHERE table_oid = ?").Bind(1, table.Oid).Run();
+        Prepared("DELETE FROM \"dbsync.chunk\" WHERE table_oid = ?").Bind(1, table.Key).Run();
         foreach (var chunk in chunks) SaveChunk(table, chunk);
     }
 
     public void SaveChunk(TableId table, ChunkRecord chunk) =>
         Prepared("INSERT OR REPLACE INTO \"dbsync.chunk\" VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
-            .Bind(1, table.Oid)
+            .Bind(1, table.Key)
             .Bind(2, chunk.Number)
             .Bind(3, chunk.Lower is null ? null : JsonSerializer.Serialize(chunk.Lower.Literals))
             .Bind(4, chunk.Lower?.Cells)
@@ -121,20 +131,33 @@ internal sealed class ShardMetadata(SqliteDatabase database) : IDisposable
     public List<ulong> LoadDropped(TableId table)
     {
         var dropped = new List<ulong>();
-        var rows = Prepared("SELECT xid FROM \"dbsync.dropped\" WHERE table_oid = ?").Bind(1, table.Oid);
+        var rows = Prepared("SELECT xid FROM \"dbsync.dropped\" WHERE table_oid = ?").Bind(1, table.Key);
         while (rows.Step()) dropped.Add((ulong)rows.Integer(0));
         return dropped;
     }
 
     public void SaveDropped(TableId table, ulong xid) =>
-        Prepared("INSERT OR IGNORE INTO \"dbsync.dropped\" VALUES (?, ?)").Bind(1, table.Oid).Bind(2, (long)xid).Run();
+        Prepared("INSERT OR IGNORE INTO \"dbsync.dropped\" VALUES (?, ?)").Bind(1, table.Key).Bind(2, (long)xid).Run();
 
     public void ForgetDropped(TableId table, ulong below) =>
         Prepared("DELETE FROM \"dbsync.dropped\" WHERE table_oid = ? AND xid < ?")
-            .Bind(1, table.Oid).Bind(2, (long)Math.Min(below, long.MaxValue)).Run();
+            .Bind(1, table.Key).Bind(2, (long)Math.Min(below, long.MaxValue)).Run();
+
+    public List<(byte[] Key, TransactionSnapshot Snapshot)> LoadRows(TableId table)
+    {
+        var found = new List<(byte[], TransactionSnapshot)>();
+        var rows = Prepared("SELECT key, snapshot FROM \"dbsync.row\" WHERE table_oid = ?").Bind(1, table.Key);
+        while (rows.Step()) found.Add((rows.Bytes(0).ToArray(), TransactionSnapshot.Parse(rows.Text(1))));
+        return found;
+    }
+
+    public void SaveRow(TableId table, byte[] key, TransactionSnapshot snapshot) =>
+        Prepared("INSERT OR REPLACE INTO \"dbsync.row\" VALUES (?, ?, ?)").Bind(1, table.Key).Bind(2, key).Bind(3, snapshot.ToString()).Run();
+
+    public void ForgetRows(TableId table) => Prepared("DELETE FROM \"dbsync.row\" WHERE table_oid = ?").Bind(1, table.Key).Run();
 
     public void MarkPrimaryOnly(TableId table, string column) =>
-        Prepared("INSERT OR IGNORE INTO \"dbsync.primary_only\" VALUES (?, ?)").Bind(1, table.Oid).Bind(2, column).Run();
+        Prepared("INSERT OR IGNORE INTO \"dbsync.primary_only\" VALUES (?, ?)").Bind(1, table.Key).Bind(2, column).Run();
 
     public List<(string Collation, ImmutableArray<string> Labels)> LoadEnums()
     {
@@ -146,6 +169,37 @@ internal sealed class ShardMetadata(SqliteDatabase database) : IDisposable
 
     public void SaveEnum(EnumSchema labels) =>
         Prepared("INSERT OR REPLACE INTO \"dbsync.enum\" VALUES (?, ?)").Bind(1, labels.Collation).Bind(2, JsonSerializer.Serialize(labels.Labels)).Run();
+
+    public ShardLayout? LoadLayout()
+    {
+        using var row = database.Prepare("SELECT version, copies, spread, hash, shards, keys, owners FROM \"dbsync.layout\"");
+        if (!row.Step()) return null;
+        return ShardLayout.Of(new ShardLayoutRow(
+            row.Integer(0), (int)row.Integer(1), (int)row.Integer(2), row.Text(3), row.Text(4), row.Text(5), row.Bytes(6).ToArray()));
+    }
+
+    public void SaveLayout(ShardLayoutRow row) =>
+        Prepared("INSERT OR REPLACE INTO \"dbsync.layout\" (id, version, copies, spread, hash, shards, keys, owners) VALUES (1, ?, ?, ?, ?, ?, ?, ?)")
+            .Bind(1, row.Version).Bind(2, row.Copies).Bind(3, row.Spread).Bind(4, row.Hash).Bind(5, row.Shards).Bind(6, row.Keys).Bind(7, row.Owners).Run();
+
+    public void SaveMoved(Lsn commit, TableId table, ReadOnlySpan<byte> identity, ReadOnlySpan<byte> row) =>
+        Prepared("INSERT OR REPLACE INTO \"dbsync.moved\" (commit_lsn, table_oid, identity, row) VALUES (?, ?, ?, ?)")
+            .Bind(1, (long)commit.Value).Bind(2, table.Oid).Bind(3, identity.ToArray()).Bind(4, row.ToArray()).Run();
+
+    public byte[]? LoadMoved(Lsn commit, TableId table, ReadOnlySpan<byte> identity)
+    {
+        var rows = Prepared("SELECT row FROM \"dbsync.moved\" WHERE commit_lsn = ? AND table_oid = ? AND identity = ?")
+            .Bind(1, (long)commit.Value).Bind(2, table.Oid).Bind(3, identity.ToArray());
+        var row = rows.Step() ? rows.Bytes(0).ToArray() : null;
+        rows.Reset();
+        return row;
+    }
+
+    public bool ForgetMoved(Lsn before)
+    {
+        Prepared("DELETE FROM \"dbsync.moved\" WHERE commit_lsn < ?").Bind(1, (long)before.Value).Run();
+        return database.QueryInteger("SELECT EXISTS (SELECT 1 FROM \"dbsync.moved\")") != 0;
+    }
 
     public void Dispose()
     {

@@ -16,6 +16,7 @@ internal static unsafe partial class SqliteApi
     public const int TooBig = 18;
     public const int Constraint = 19;
     public const int NotADatabase = 26;
+    public const int Null = 5;
     public const int Row = 100;
     public const int Done = 101;
 

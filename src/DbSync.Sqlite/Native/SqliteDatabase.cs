@@ -17,15 +17,16 @@ internal sealed unsafe class SqliteDatabase : IDisposable
     /// <param name="path">The file, created when missing.</param>
     /// <param name="name">What messages call it.</param>
     /// <param name="readOnly">Whether the file must exist and stays as it is.</param>
+    /// <param name="busyTimeoutMs">How long a lock of somebody else is waited for.</param>
     /// <exception cref="DbSyncException">DBS4003 SQLite too old, DBS4004 the file can't be opened.</exception>
-    public SqliteDatabase(string path, string name, bool readOnly = false)
+    public SqliteDatabase(string path, string name, bool readOnly = false, int busyTimeoutMs = 10_000)
     {
         _name = name;
         CheckVersion();
         var access = readOnly ? SqliteApi.OpenReadOnly : SqliteApi.OpenReadWrite | SqliteApi.OpenCreate;
         var flags = access | SqliteApi.OpenNoMutex | SqliteApi.OpenExtendedResultCodes;
         Check(SqliteApi.Open(path, out _handle, flags, 0));
-        Check(SqliteApi.BusyTimeout(_handle, 10_000));
+        Check(SqliteApi.BusyTimeout(_handle, busyTimeoutMs));
         _self = GCHandle.Alloc(this, GCHandleType.Weak);
 
         // Also turns SQLite's own automatic checkpoint off, which is a hook like this one: PRAGMA wal_autocheckpoint would take this one away.

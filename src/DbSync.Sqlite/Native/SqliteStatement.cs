@@ -93,7 +93,7 @@ internal sealed unsafe class SqliteStatement(SqliteDatabase database, nint prepa
 
     public int ColumnCount => SqliteApi.ColumnCount(_handle);
 
-    public bool IsNull(int column) => SqliteApi.ColumnType(_handle, column) == 5;
+    public bool IsNull(int column) => SqliteApi.ColumnType(_handle, column) == SqliteApi.Null;
 
     public long Integer(int column) => SqliteApi.ColumnInteger(_handle, column);
 

@@ -6,6 +6,36 @@ namespace DbSync.Sqlite;
 /// <param name="directory">The data directory.</param>
 internal sealed class ReplicaConnections(string directory)
 {
+    /// <summary>Opens all shards of the node as one; what is read outside a transaction of <see cref="ShardUnion.Begin"/> is no one position.</summary>
+    /// <exception cref="DbSyncException">DBS4004 a file can't be opened, DBS8006 some shards are elsewhere.</exception>
+    public SqliteConnection OpenAll(NodeFile node)
+    {
+        var connection = Open(node, node.Shards[0].Id);
+        if (ShardUnion.LayoutOf(connection) is { } layout && !layout.IsHeldBy(node.Shards.Select(s => s.Id)))
+        {
+            connection.Dispose();
+            throw new DbSyncException(ErrorCodes.NotAllHere, "This node holds some of the replica's shards only.", "Ask one shard by its name, or the primary.");
+        }
+        if (node.Shards.Count == 1) return connection;
+        try
+        {
+            if (node.Shards.Count > ShardUnion.ShardsMax)
+            {
+                ShardUnion.Scan(connection, [.. node.Shards.Select(s => Open(node, s.Id))]);
+                return connection;
+            }
+            ShardUnion.Attach(connection, [.. node.Shards.Select(s => Path.Combine(directory, s.File))]);
+            ShardUnion.CreateViews(connection, node.Shards.Count);
+            return connection;
+        }
+        catch (SqliteException exception)
+        {
+            connection.Dispose();
+            throw new DbSyncException(
+                ErrorCodes.StorageFailed, $"The node's shards can't be read together ({exception.SqliteErrorCode}: {exception.Message}).", "If nothing was copied yet, start 'dbsync run' first.", exception);
+        }
+    }
+
     /// <summary>Opens a shard's current file, read-only, with every collation that its columns are declared with.</summary>
     /// <exception cref="DbSyncException">DBS1001 no such shard here, DBS4004 the file can't be opened.</exception>
     public SqliteConnection Open(NodeFile node, string shard)

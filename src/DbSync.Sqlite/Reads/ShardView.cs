@@ -44,17 +44,28 @@ internal sealed class ShardView : IDisposable
     /// <summary>The position of the rows; zero while the file is still being made.</summary>
     public Lsn Position => HasMetadata ? new Lsn((ulong)_database.QueryInteger("SELECT applied_lsn FROM \"dbsync.shard\"")) : Lsn.Zero;
 
+    /// <summary>The shard layout that holds at the shard's position; null when the replica is not sharded.</summary>
+    public ShardLayout? Layout()
+    {
+        if (!HasMetadata) return null;
+        using var metadata = new ShardMetadata(_database);
+        return metadata.LoadLayout();
+    }
+
     /// <summary>How far each table has come, DbSync's own left out.</summary>
-    public IReadOnlyList<TableProgress> Progress()
+    /// <param name="shadows">Whether it is asked for the copies beside the tables, each under its table's name.</param>
+    public IReadOnlyList<TableProgress> Progress(bool shadows = false)
     {
         var tables = new List<TableProgress>();
         if (!HasMetadata) return tables;
         using var rows = _database.Prepare(
             """
-            SELECT t.name, t.state, t.rows, count(c.number) + t.chunks, count(c.snapshot) + t.chunks, q.lsn, q."column", q.reason
-            FROM "dbsync.table" AS t LEFT JOIN "dbsync.chunk" AS c ON c.table_oid = t.oid LEFT JOIN "dbsync.quarantine" AS q ON q.table_oid = t.oid
-            WHERE t.name NOT LIKE 'dbsync.%' GROUP BY t.oid ORDER BY t.name
-            """);
+            SELECT coalesce(original.name, t.name) AS name, t.state, t.rows, count(c.number) + t.chunks, count(c.snapshot) + t.chunks, q.lsn, q."column", q.reason
+            FROM "dbsync.table" AS t LEFT JOIN "dbsync.chunk" AS c ON c.table_oid = t.oid
+            LEFT JOIN "dbsync.table" AS original ON original.oid = t.oid - 4294967296
+            LEFT JOIN "dbsync.quarantine" AS q ON q.table_oid = t.oid
+            WHERE (t.oid >= 4294967296) = ? AND (t.oid >= 4294967296 OR t.name NOT LIKE 'dbsync.%') GROUP BY t.oid ORDER BY name
+            """).Bind(1, shadows ? 1 : 0);
         while (rows.Step())
             tables.Add(new TableProgress(rows.Text(0), (TableState)rows.Integer(1), rows.Integer(2), (int)rows.Integer(4), (int)rows.Integer(3),
                 rows.IsNull(5) ? null : new Quarantine(rows.IsNull(6) ? null : rows.Text(6), new Lsn((ulong)rows.Integer(5)), rows.Text(7))));
@@ -66,7 +77,7 @@ internal sealed class ShardView : IDisposable
     {
         if (!HasMetadata) return [];
         using var metadata = new ShardMetadata(_database);
-        return [.. metadata.LoadTables().Where(t => !t.Schema.IsControl)];
+        return [.. metadata.LoadTables().Where(t => !t.Schema.IsControl && !t.Schema.Id.IsShadow)];
     }
 
     /// <summary>Gives the cells of every row of a table, in column order. The span is valid during the call.</summary>

@@ -29,15 +29,17 @@ internal static class ReplicaTable
         var integerKey = HasIntegerKey(table);
         for (var i = 0; i < table.Columns.Length; i++)
         {
-            var column = table.Columns[i];
-            sql.Append(i == 0 ? "\n    " : ",\n    ").Append(SqlName.Quote(column.Name)).Append(TypeOf(column));
-            if (column.Collation is not null) sql.Append(" COLLATE ").Append(SqlName.Quote(column.Collation));
+            sql.Append(i == 0 ? "\n    " : ",\n    ").Append(ColumnSql(table.Columns[i]));
             if (integerKey && i == table.Key[0]) sql.Append(" PRIMARY KEY");
         }
         if (table.HasKey && !integerKey)
             sql.Append(",\n    PRIMARY KEY (").Append(string.Join(", ", table.Key.Select(k => KeyColumn(table.Columns[k])))).Append(')');
         return sql.Append(table.HasKey && !integerKey ? "\n) WITHOUT ROWID" : "\n)").ToString();
     }
+
+    /// <summary>A column's name, type and collation.</summary>
+    public static string ColumnSql(ColumnSchema column) =>
+        SqlName.Quote(column.Name) + TypeOf(column) + (column.Collation is null ? "" : $" COLLATE {SqlName.Quote(column.Collation)}");
 
     /// <summary>Floats are declared without a type: under REAL affinity SQLite stores -0.0 as the integer 0 and loses the sign.</summary>
     private static string TypeOf(ColumnSchema column) => column.Storage switch
@@ -48,13 +50,9 @@ internal static class ReplicaTable
         _ => "",
     };
 
-    public static IEnumerable<string> CreateIndexSql(TableSchema table)
+    public static string CreateIndexSql(TableSchema table, IndexSchema index, string name)
     {
-        foreach (var index in table.Indexes)
-        {
-            var columns = index.Columns.Select((c, i) => SqlName.Quote(table.Columns[c].Name) + (index.Descending[i] ? " DESC" : ""));
-            yield return $"CREATE INDEX IF NOT EXISTS {SqlName.Quote($"{table.ReplicaName}.{index.Name}")} "
-                + $"ON {SqlName.Quote(table.ReplicaName)} ({string.Join(", ", columns)})";
-        }
+        var columns = index.Columns.Select((c, i) => SqlName.Quote(table.Columns[c].Name) + (index.Descending[i] ? " DESC" : ""));
+        return $"CREATE INDEX {SqlName.Quote(name)} ON {SqlName.Quote(table.ReplicaName)} ({string.Join(", ", columns)})";
     }
 }

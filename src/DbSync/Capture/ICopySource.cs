@@ -7,6 +7,17 @@ internal interface ICopySource
     /// <returns>The keys at which one chunk ends and the next begins, in key order; empty for a table that is one chunk.</returns>
     Task<IReadOnlyList<ChunkBound>> PlanAsync(TableSchema table, long chunkBytes, CancellationToken cancellationToken);
 
+    /// <summary>Says in which chunk each key is, where only the primary knows the keys' order.</summary>
+    /// <param name="table">The table.</param>
+    /// <param name="bounds">Where one chunk ends and the next begins, in key order.</param>
+    /// <param name="keys">The keys' cells.</param>
+    /// <param name="cancellationToken">Ends the query.</param>
+    Task<int[]> FindChunksAsync(TableSchema table, IReadOnlyList<ChunkBound> bounds, IReadOnlyList<byte[]> keys, CancellationToken cancellationToken);
+
+    /// <summary>Reads one row as it is now, as a chunk of its own.</summary>
+    /// <exception cref="ChunkNotReadyException">The snapshot does not see <paramref name="seen"/> yet, or the table has another shape by now.</exception>
+    Task<RowNow> ReadRowAsync(TableSchema table, byte[] key, ulong seen, CancellationToken cancellationToken);
+
     /// <summary>A transaction id newer than all that have been given out: whatever ran until now is below it.</summary>
     Task<ulong> NextTransactionAsync(CancellationToken cancellationToken);
 
@@ -26,6 +37,12 @@ internal interface ICopySource
         TableSchema table, ChunkRecord chunk, Func<Task<SnapshotDemand>> locked, ChunkRows rows, CancellationToken cancellationToken);
 }
 
+/// <summary>A row as the primary had it.</summary>
+/// <param name="Snapshot">The snapshot that it was read with.</param>
+/// <param name="Cells">Its cells; null when there was none with the key.</param>
+/// <param name="InsertedUpTo">The insert position, read after the snapshot.</param>
+internal sealed record RowNow(TransactionSnapshot Snapshot, byte[]? Cells, Lsn InsertedUpTo);
+
 /// <summary>What a chunk's snapshot has to see to be usable.</summary>
 /// <param name="Horizon">Every transaction below this id has to have ended.</param>
 /// <param name="Seen">Transactions whose changes were dropped because this copy will bring them.</param>
@@ -34,7 +51,8 @@ internal sealed record SnapshotDemand(ulong Horizon, IReadOnlyCollection<ulong> 
 /// <summary>The rows of one chunk: cells of one row after another, in buffers of bounded size that serve the next chunk again.</summary>
 internal sealed class ChunkRows
 {
-    private const int BufferBytes = 4 << 20;
+    private const int FullBytes = 1 << 20; // a shard answers questions between two buffers
+    private const int BufferBytes = FullBytes * 3 / 2;
     private readonly List<ChangeBuffer> _buffers = [];
     private int _used;
 
@@ -42,13 +60,35 @@ internal sealed class ChunkRows
 
     public long Count { get; set; }
 
+    /// <summary>For each row its shards, as bits; empty when all rows go to all shards.</summary>
+    public List<ulong> Places { get; } = [];
+
+    /// <summary>Finds each row's shards, once for all of them.</summary>
+    public void Place(TableSchema table, IRowPlacement placement)
+    {
+        var identity = new ChangeBuffer(256);
+        foreach (var buffer in Buffers)
+        {
+            var rest = buffer.Written;
+            while (!rest.IsEmpty)
+            {
+                var row = rest[..RowCells.SizeOf(rest, table.Columns.Length)];
+                identity.Clear();
+                if (table.HasKey) RowCells.AppendKey(table, row, identity);
+                else identity.Append(row);
+                Places.Add(placement.ShardsOf(table, identity.Written));
+                rest = rest[row.Length..];
+            }
+        }
+    }
+
     /// <summary>Ordinals of columns with a value that was kept as PostgreSQL's text.</summary>
     public HashSet<int> KeptAsText { get; } = [];
 
     /// <summary>The buffer that takes the next row.</summary>
     public ChangeBuffer Current()
     {
-        if (_used > 0 && _buffers[_used - 1].Length <= BufferBytes * 3 / 4) return _buffers[_used - 1];
+        if (_used > 0 && _buffers[_used - 1].Length < FullBytes) return _buffers[_used - 1];
         if (_used == _buffers.Count) _buffers.Add(new ChangeBuffer(BufferBytes));
         return _buffers[_used++];
     }
@@ -60,6 +100,7 @@ internal sealed class ChunkRows
         foreach (var buffer in _buffers) buffer.Clear();
         (_used, Count) = (0, 0);
         KeptAsText.Clear();
+        Places.Clear();
     }
 }
 

@@ -17,6 +17,7 @@ internal sealed class TransactionPart
 
     private readonly List<TableSchema> _tables = [];
     private readonly List<(TableSchema Table, int Column)> _kept = [];
+    private readonly List<RowMove> _moves = [];
 
     public TransactionPart(int capacityBytes) => Changes = new ChangeBuffer(capacityBytes);
 
@@ -41,6 +42,12 @@ internal sealed class TransactionPart
     /// <summary>True for the last part of a transaction: after it the shard stands at <see cref="EndLsn"/>.</summary>
     public bool Ends { get; set; }
 
+    /// <summary>True for a part that says nothing but that all shards commit here together.</summary>
+    public bool EndsBatch { get; set; }
+
+    /// <summary>The shard layout that holds from the end of this transaction on; null when it stays as it is.</summary>
+    public ShardLayout? Layout { get; set; }
+
     public int ChangeCount { get; private set; }
 
     /// <summary>True when the part holds a change of one of DbSync's own tables.</summary>
@@ -50,6 +57,9 @@ internal sealed class TransactionPart
 
     public IReadOnlyList<TableSchema> Tables => _tables;
 
+    /// <summary>One for each <see cref="ChangeKind.MoveOut"/> and <see cref="ChangeKind.MoveIn"/> of this part, in their order.</summary>
+    public IReadOnlyList<RowMove> Moves => _moves;
+
     /// <summary>Columns with a value in this part that has no place in the value contract and was kept as PostgreSQL's text.</summary>
     public IReadOnlyList<(TableSchema Table, int Column)> KeptAsText => _kept;
 
@@ -58,8 +68,10 @@ internal sealed class TransactionPart
         Changes.Clear();
         _tables.Clear();
         _kept.Clear();
-        (Xid, CommitLsn, EndLsn, CommittedAtMicros, ReceivedAt, Begins, Ends, ChangeCount, TouchesControl) =
-            (0, Lsn.Zero, Lsn.Zero, 0, 0, false, false, 0, false);
+        _moves.Clear();
+        Layout = null;
+        (Xid, CommitLsn, EndLsn, CommittedAtMicros, ReceivedAt, Begins, Ends, EndsBatch, ChangeCount, TouchesControl) =
+            (0, Lsn.Zero, Lsn.Zero, 0, 0, false, false, false, 0, false);
     }
 
     /// <summary>Starts a change; the caller writes its cells into <see cref="Changes"/> and then calls <see cref="EndChange"/>.</summary>
@@ -99,6 +111,8 @@ internal sealed class TransactionPart
 
     /// <summary>Turns an Insert begun at <paramref name="start"/> into an Enter.</summary>
     public void MarkIncomplete(int start) => Changes.At(start, 1)[0] = (byte)ChangeKind.Enter;
+
+    public void AddMove(RowMove move) => _moves.Add(move);
 
     public void MarkKept(TableSchema table, int column)
     {

@@ -14,4 +14,7 @@ internal enum ChunkJudgement
 
     /// <summary>The chunk is being read: wait until its rows are here.</summary>
     Wait,
+
+    /// <summary>Only the primary knows the keys' order: ask it which chunk the key is in.</summary>
+    Ask,
 }

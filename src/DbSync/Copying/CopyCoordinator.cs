@@ -18,6 +18,7 @@ internal sealed partial class CopyCoordinator(
     ILogger<CopyCoordinator> logger) : IDisposable
 {
     private readonly CopyRetries _retries = new(options, time);
+    private readonly CopyPace _pace = new(options.BytesPerSecondMax, time);
     private volatile string? _waiting;
 
     /// <summary>What the copy waits for, for people; null when it doesn't.</summary>
@@ -26,10 +27,14 @@ internal sealed partial class CopyCoordinator(
     /// <summary>Why a table can't be copied now; null when none is in this way.</summary>
     public DbSyncException? Failure => _retries.Failure;
 
+    /// <summary>How fast each table is copied.</summary>
+    public CopyMeter Meter { get; } = new(time);
+
     public long RowsCopied => Interlocked.Read(ref _rowsCopied);
 
     public long ChunksRead => Interlocked.Read(ref _chunksRead);
 
+    private readonly SemaphoreSlim _held = new(options.ChunksHeldMax);
     private readonly SemaphoreSlim _reading = new(options.Parallelism);
     private readonly ConcurrentBag<ChunkRows> _spare = [];
     private long _rowsCopied;
@@ -50,7 +55,7 @@ internal sealed partial class CopyCoordinator(
                 {
                     // Whatever ran until now must have ended before a snapshot counts: it may be in the log already and not be visible yet.
                     var horizon = await source.NextTransactionAsync(cancellationToken);
-                    foreach (var table in due) await TryCopyAsync(table, horizon, cancellationToken);
+                    await CopyTogetherAsync(due, horizon, cancellationToken);
                     _waiting = null;
                     continue;
                 }
@@ -68,7 +73,11 @@ internal sealed partial class CopyCoordinator(
         }
     }
 
-    public void Dispose() => _reading.Dispose();
+    public void Dispose()
+    {
+        _reading.Dispose();
+        _held.Dispose();
+    }
 
     /// <summary>The tables that some shard still lacks, by the shape that its file has now.</summary>
     private async Task<List<TableSchema>> MissingAsync(CancellationToken cancellationToken)
@@ -83,6 +92,12 @@ internal sealed partial class CopyCoordinator(
         cancellationToken.ThrowIfCancellationRequested();
         return [.. missing.Values];
     }
+
+    /// <summary>Several at a time: a small table takes a few round trips, during which another can be read.</summary>
+    private Task CopyTogetherAsync(List<TableSchema> tables, ulong horizon, CancellationToken cancellationToken) => Parallel.ForEachAsync(
+        tables,
+        new ParallelOptions { MaxDegreeOfParallelism = options.ChunksHeldMax, CancellationToken = cancellationToken },
+        async (table, cancelled) => await TryCopyAsync(table, horizon, cancelled));
 
     /// <summary>Copies a table; one that the primary refuses to give is tried again later, and keeps no other waiting.</summary>
     private async Task TryCopyAsync(TableSchema table, ulong horizon, CancellationToken cancellationToken)
@@ -108,7 +123,7 @@ internal sealed partial class CopyCoordinator(
         }
         catch (DbSyncException exception) when (ErrorCodes.IsOfPrimary(exception.Code))
         {
-            if (_retries.Failed(table.Id, exception)) LogRetry(table.ReplicaName, exception.Message);
+            if (_retries.Failed(table.Id, exception)) LogRetry(table.ToString(), exception.Message);
         }
     }
 
@@ -143,6 +158,7 @@ internal sealed partial class CopyCoordinator(
             return;
         }
         await CompleteAsync(table, cancellationToken);
+        Meter.End(table);
     }
 
     /// <summary>Records the chunks in every shard and returns those that some shard lacks; null when the table was started over meanwhile.</summary>
@@ -162,10 +178,10 @@ internal sealed partial class CopyCoordinator(
         for (var i = 0; i < shards.Count; i++)
         {
             var isPlanned = planned[i];
-            var current = await shards[i].InvokeAsync(
+            var current = await shards[i].InvokeAsync<List<ChunkRecord>?>(
                 (applier, _) =>
                 {
-                    if (applier.CopyOf(table.Id) is not { } copy) return null;
+                    if (applier.CopyOf(table.Id) is not { } copy) return applier.IsLive(table.Id) ? [] : null; // another shard alone started it over
                     if (!isPlanned) applier.Replan(copy, plan);
                     return copy.Chunks.ToList();
                 },
@@ -174,7 +190,8 @@ internal sealed partial class CopyCoordinator(
             if (current is null) return null;
             foreach (var chunk in current.Where(c => c.Snapshot is null)) missing[chunk.Number] = chunk;
         }
-        if (!table.IsControl) LogPlanned(table.ReplicaName, missing.Count, plan.Count);
+        if (!table.IsControl) Meter.Begin(table, missing.Count, plan.Count);
+        if (!table.IsControl) LogPlanned(table.ToString(), missing.Count, plan.Count);
         return [.. missing.Values];
     }
 
@@ -190,22 +207,27 @@ internal sealed partial class CopyCoordinator(
     private async Task<bool> ReadAsync(TableSchema table, ChunkRecord chunk, ulong horizon, CancellationToken cancellationToken)
     {
         var holders = new TableCopy?[shards.Count];
+        await _held.WaitAsync(cancellationToken);
         if (!_spare.TryTake(out var rows)) rows = new ChunkRows();
         try
         {
             var snapshot = await ReadAsync(table, chunk, () => BeginAsync(table, chunk, horizon, holders), rows, cancellationToken);
             Interlocked.Increment(ref _chunksRead);
+            if (!placement.IsWhole && !placement.IsEverywhere(table)) rows.Place(table, placement);
             await DeliverAsync(table, chunk with { Snapshot = snapshot, Rows = rows.Count }, rows, holders);
             Interlocked.Add(ref _rowsCopied, rows.Count);
+            Meter.Read(table, rows.Count);
+            var bytes = rows.Buffers.Sum(b => (long)b.Length);
             rows.Clear();
             _spare.Add(rows); // only now: after a failure a shard may still be reading it
             _waiting = null;
+            await _pace.SpendAsync(bytes, cancellationToken);
             return true;
         }
         catch (ChunkNotReadyException notReady)
         {
             _waiting = notReady.Message;
-            LogNotReady(table.ReplicaName, chunk.Number, notReady.Message);
+            LogNotReady(table.ToString(), chunk.Number, notReady.Message);
             if (notReady is { ChangedTo: null, IsGone: false }) return false;
             foreach (var shard in shards)
             {
@@ -222,6 +244,7 @@ internal sealed partial class CopyCoordinator(
         }
         finally
         {
+            _held.Release();
             for (var i = 0; i < shards.Count; i++) Abandon(shards[i], holders[i], chunk.Number);
         }
     }
@@ -245,16 +268,15 @@ internal sealed partial class CopyCoordinator(
         var dropped = new HashSet<ulong>();
         for (var i = 0; i < shards.Count; i++)
         {
-            var (copy, seen) = await shards[i].InvokeAsync<(TableCopy?, ulong[])>(
-                (applier, _) =>
-                {
-                    var copy = applier.CopyOf(table.Id);
-                    if (copy is null || !copy.Record.Planned || copy.Chunks.Count <= chunk.Number) return (null, []);
-                    if (copy.Chunks[chunk.Number].Snapshot is null) copy.Begin(chunk.Number);
-                    return (copy, copy.Dropped.ToArray());
-                },
-                writes: false);
-            holders[i] = copy ?? throw new TableRestartedException();
+            var (copy, isLive, seen) = await shards[i].AskAsync<(TableCopy?, bool, ulong[])>(applier =>
+            {
+                var copy = applier.CopyOf(table.Id);
+                if (copy is null || !copy.Record.Planned || copy.Chunks.Count <= chunk.Number) return (null, applier.IsLive(table.Id), []);
+                if (copy.Chunks[chunk.Number].Snapshot is null) copy.Begin(chunk.Number);
+                return (copy, false, copy.Dropped.ToArray());
+            });
+            holders[i] = copy;
+            if (copy is null && !isLive) throw new TableRestartedException();
             dropped.UnionWith(seen);
         }
         return new SnapshotDemand(horizon, dropped);
@@ -266,6 +288,7 @@ internal sealed partial class CopyCoordinator(
         for (var i = 0; i < shards.Count; i++)
         {
             var (ordinal, holder) = (i, holders[i]);
+            if (holder is null) continue;
             deliveries.Add(shards[i].InvokeAsync(
                 (applier, store) =>
                 {
@@ -304,34 +327,16 @@ internal sealed partial class CopyCoordinator(
 
     private long Insert(IShardStore store, TableSchema table, ChunkRows rows, int shard)
     {
-        var everywhere = shards.Count == 1 || placement.IsEverywhere(table);
-        var identity = new ChangeBuffer(256);
-        long count = 0;
+        var places = rows.Places;
+        var at = 0;
+        RowFilter? isHere = places.Count == 0 ? null : _ => (places[at++] & (1UL << shard)) != 0;
+        var count = 0L;
         foreach (var buffer in rows.Buffers)
         {
-            var rest = buffer.Written;
-            while (!rest.IsEmpty)
-            {
-                if (everywhere || IsHere(table, rest, identity, shard))
-                {
-                    store.Insert(table, ref rest);
-                    count++;
-                }
-                else
-                {
-                    rest = rest[RowCells.SizeOf(rest, table.Columns.Length)..];
-                }
-            }
+            count += store.InsertAll(table, buffer.Written, isHere);
+            shards[shard].AnswerQuestions(); // who is about to read the next chunk need not wait for the whole of this one
         }
         return count;
-    }
-
-    private bool IsHere(TableSchema table, ReadOnlySpan<byte> row, ChangeBuffer identity, int shard)
-    {
-        identity.Clear();
-        if (table.HasKey) RowCells.AppendKey(table, row, identity);
-        else identity.Append(row[..RowCells.SizeOf(row, table.Columns.Length)]);
-        return (placement.ShardsOf(table, identity.Written) & (1UL << shard)) != 0;
     }
 
     private async Task CompleteAsync(TableSchema table, CancellationToken cancellationToken)
@@ -352,7 +357,7 @@ internal sealed partial class CopyCoordinator(
             Failpoint.Hit(Failpoint.AfterCopyFence);
         }
         requestPosition(); // on a quiet primary nothing else would soon say that the fence is passed
-        if (!table.IsControl) LogCopied(table.ReplicaName, fence);
+        if (!table.IsControl) LogCopied(table.ToString(), fence);
     }
 
     private static void Abandon(ShardWorker shard, TableCopy? holder, int chunk)

@@ -12,6 +12,9 @@ internal sealed record CopyOptions
     /// <summary>The size of a chunk on the primary's disk that the plan aims at, in bytes.</summary>
     public long ChunkBytes { get; init; } = 6L << 20;
 
+    /// <summary>The most that is read of the primary's tables, in decoded bytes a second; null for no limit.</summary>
+    public long? BytesPerSecondMax { get; init; }
+
     /// <summary>How long to wait before a chunk that was not ready, or a lost connection, is tried again.</summary>
     public TimeSpan RetryDelay { get; init; } = TimeSpan.FromMilliseconds(200);
 

@@ -10,13 +10,18 @@ namespace DbSync;
 /// </remarks>
 internal sealed class TableCopy
 {
+    private const int PlacesMax = 100_000;
     private readonly List<ChunkRecord> _chunks;
     private readonly HashSet<int> _inFlight = [];
     private readonly HashSet<ulong> _dropped;
+    private readonly Dictionary<byte[], TransactionSnapshot> _rows = new(KeyComparer.Instance);
+    private readonly Dictionary<byte[], int> _places = new(KeyComparer.Instance);
+    private readonly bool _ordersAlike;
 
     public TableCopy(TableRecord record, IEnumerable<ChunkRecord> chunks, IEnumerable<ulong> dropped)
     {
         Record = record;
+        _ordersAlike = record.Schema.Key.All(k => record.Schema.Columns[k].OrdersAlike);
         _chunks = [.. chunks];
         _dropped = [.. dropped];
     }
@@ -30,9 +35,15 @@ internal sealed class TableCopy
     /// <summary>Transactions with a change that was dropped; every snapshot from now on has to see them.</summary>
     public IReadOnlyCollection<ulong> Dropped => _dropped;
 
+    /// <summary>Rows that were read by themselves, each a chunk of one, with the snapshot it was read with.</summary>
+    public IReadOnlyDictionary<byte[], TransactionSnapshot> Rows => _rows;
+
     public ChunkJudgement Judge(ReadOnlySpan<byte> key, uint xid)
     {
         if (!Record.Planned) return ChunkJudgement.Drop;
+        if (_rows.Count > 0 && _rows.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(key, out var own))
+            return own.Sees(own.Widen(xid)) ? ChunkJudgement.Skip : ChunkJudgement.Apply;
+        if (_chunks.Count > 1 && !_ordersAlike && !IsPlaced(key)) return ChunkJudgement.Ask;
         var chunk = _chunks[Find(key)];
         if (_inFlight.Contains(chunk.Number)) return ChunkJudgement.Wait;
         if (chunk.Snapshot is not { } snapshot) return ChunkJudgement.Drop;
@@ -60,6 +71,8 @@ internal sealed class TableCopy
         _chunks.Clear();
         _chunks.AddRange(chunks);
         _inFlight.Clear();
+        _rows.Clear();
+        _places.Clear();
         Record = Record with { Planned = true };
     }
 
@@ -69,9 +82,23 @@ internal sealed class TableCopy
         _inFlight.Remove(chunk.Number);
     }
 
+    /// <summary>Whether the primary has said already in which chunk a key is.</summary>
+    public bool IsPlaced(ReadOnlySpan<byte> key) => _places.GetAlternateLookup<ReadOnlySpan<byte>>().ContainsKey(key);
+
+    /// <summary>Notes in which chunks keys are, as the primary says.</summary>
+    public void Place(IReadOnlyList<byte[]> keys, IReadOnlyList<int> chunks)
+    {
+        if (_places.Count > PlacesMax) _places.Clear();
+        for (var i = 0; i < keys.Count; i++) _places[keys[i]] = chunks[i];
+    }
+
+    /// <summary>A row was read by itself.</summary>
+    public void SetRow(byte[] key, TransactionSnapshot snapshot) => _rows[key] = snapshot;
+
     /// <summary>The chunk that holds a key: the last one whose lower end is not above it.</summary>
     private int Find(ReadOnlySpan<byte> key)
     {
+        if (!_ordersAlike) return _chunks.Count == 1 ? 0 : _places.GetAlternateLookup<ReadOnlySpan<byte>>()[key];
         int low = 0, high = _chunks.Count - 1;
         while (low < high)
         {

@@ -1,6 +1,6 @@
 namespace DbSync;
 
-/// <summary>The codes of <c>dbsync doctor</c>'s checks, 2100 to 2199. Each has a page in <c>Diagnostics/Explanations</c>.</summary>
+/// <summary>The codes of <c>dbsync doctor</c>'s checks, 2100 to 2199, and that of shards. Each has a page in <c>Diagnostics/Explanations</c>.</summary>
 internal static class CheckCodes
 {
     public const string ServerVersion = "DBS2101";
@@ -24,4 +24,5 @@ internal static class CheckCodes
     public const string Transport = "DBS2119";
     public const string Reachable = "DBS2120";
     public const string Partitions = "DBS2121";
+    public const string Sharding = "DBS8010";
 }

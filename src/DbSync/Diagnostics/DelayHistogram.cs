@@ -9,10 +9,10 @@ namespace DbSync;
 internal sealed class DelayHistogram
 {
     private const int StepBits = 4;
-    private const int Steps = 1 << StepBits;
+    private const int StepCount = 1 << StepBits;
     private const int Powers = 40;
 
-    private readonly long[] _counts = new long[(Powers + 1) * Steps];
+    private readonly long[] _counts = new long[(Powers + 1) * StepCount];
     private long _count;
 
     public long Count => Interlocked.Read(ref _count);
@@ -39,18 +39,27 @@ internal sealed class DelayHistogram
         return UpperMicrosOf(_counts.Length - 1) / 1000.0;
     }
 
+    /// <summary>The steps that hold something: what their delays do not exceed, in ms, and how many there are.</summary>
+    public IReadOnlyList<(double UpperMs, long Count)> Steps()
+    {
+        var steps = new List<(double, long)>();
+        for (var i = 0; i < _counts.Length; i++)
+            if (Interlocked.Read(ref _counts[i]) is > 0 and var count) steps.Add((UpperMicrosOf(i) / 1000.0, count));
+        return steps;
+    }
+
     private static int IndexOf(long micros)
     {
-        if (micros < Steps) return (int)micros;
+        if (micros < StepCount) return (int)micros;
         var power = BitOperations.Log2((ulong)micros) - StepBits;
-        if (power >= Powers) return (Powers + 1) * Steps - 1;
-        return ((power + 1) << StepBits) + (int)((micros >> power) & (Steps - 1));
+        if (power >= Powers) return (Powers + 1) * StepCount - 1;
+        return ((power + 1) << StepBits) + (int)((micros >> power) & (StepCount - 1));
     }
 
     private static double UpperMicrosOf(int index)
     {
-        if (index < Steps) return index;
+        if (index < StepCount) return index;
         var power = (index >> StepBits) - 1;
-        return ((long)((index & (Steps - 1)) + Steps + 1) << power) - 1;
+        return ((long)((index & (StepCount - 1)) + StepCount + 1) << power) - 1;
     }
 }

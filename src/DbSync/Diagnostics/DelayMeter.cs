@@ -34,7 +34,11 @@ internal sealed class DelayMeter(TimeProvider time)
     /// <summary>A stream was opened now.</summary>
     public void Follow() => Interlocked.Exchange(ref _followedSinceMicros, MicrosOf(time.GetTimestamp()));
 
-    public void Record(long committedAtMicros, long receivedAt, long visibleAt)
+    /// <param name="committedAtMicros">When the primary committed, by its clock.</param>
+    /// <param name="receivedAt">When the transaction was received here.</param>
+    /// <param name="visibleAt">When readers could see it.</param>
+    /// <param name="shard">The delays of the shard that shows it.</param>
+    public void Record(long committedAtMicros, long receivedAt, long visibleAt, DelayHistogram shard)
     {
         var sync = time.GetElapsedTime(receivedAt, visibleAt);
         var transfer = TimeSpan.FromMicroseconds(Math.Max(0, MicrosOf(receivedAt) + ClockOffsetMicros - committedAtMicros));
@@ -42,6 +46,7 @@ internal sealed class DelayMeter(TimeProvider time)
         if (committedAtMicros - ClockOffsetMicros < Interlocked.Read(ref _followedSinceMicros)) return;
         Transfer.Record(transfer);
         Total.Record(sync + transfer);
+        shard.Record(sync + transfer);
     }
 
     /// <summary>A monotonic timestamp on the wall clock, in microseconds since 2000-01-01 UTC.</summary>

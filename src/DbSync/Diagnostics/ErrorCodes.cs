@@ -2,7 +2,7 @@ namespace DbSync;
 
 /// <summary>
 /// Every code that a <see cref="DbSyncException"/> can carry. The thousands name the stage: 1 settings and start, 2 the primary,
-/// 3 capture, 4 storage, 5 pipeline and copy, 6 locks, 7 the EF plug-in. Each has a page in <c>Diagnostics/Explanations</c>.
+/// 3 capture, 4 storage, 5 pipeline and copy, 6 locks, 7 the EF plug-in, 8 sharding. Each has a page in <c>Diagnostics/Explanations</c>.
 /// </summary>
 internal static class ErrorCodes
 {
@@ -50,12 +50,17 @@ internal static class ErrorCodes
     public const string PrimaryChanged = "DBS3008";
     public const string SpillFull = "DBS3101";
     public const string SpillFailed = "DBS3102";
+    public const string PrimaryWentBack = "DBS3050";
+    public const string TimelineForked = "DBS3051";
+    public const string SlotOverBudget = "DBS3052";
 
     public const string ShardFileDamaged = "DBS4001";
     public const string ShardFileNewer = "DBS4002";
     public const string SqliteTooOld = "DBS4003";
     public const string StorageFailed = "DBS4004";
     public const string ShardFileMismatch = "DBS4005";
+    public const string ReseedGivenUp = "DBS4050";
+    public const string ResyncNotTaken = "DBS4051";
 
     public const string ValueUnstorable = "DBS4101";
 
@@ -82,8 +87,18 @@ internal static class ErrorCodes
     public const string LockEpochsUsedUp = "DBS6010";
     public const string LockEntryGone = "DBS6011";
     public const string FenceNotRegistered = "DBS6012";
+    public const string LockKeyUnusable = "DBS6013";
+    public const string LockAttachedTooLate = "DBS6014";
+    public const string LockUnguarded = "DBS6015";
 
     public const string NotRouted = "DBS7001";
     public const string NotFreshEnough = "DBS7002";
     public const string CannotPlugIn = "DBS7003";
+
+    public const string ShardKeyNotInIdentity = "DBS8001";
+    public const string UnreadableShardMap = "DBS8002";
+    public const string TableNotPlaced = "DBS8003";
+    public const string LayoutMismatch = "DBS8004";
+    public const string ShardsApart = "DBS8005";
+    public const string NotAllHere = "DBS8006";
 }

@@ -32,6 +32,10 @@ internal static class Failpoint
     public const string AfterStream = "after-stream";
     public const string AfterSpilledBlock = "after-spilled-block";
     public const string BeforeReplay = "before-replay";
+    public const string AfterSlotGivenUp = "after-slot-given-up";
+    public const string AfterSlotMade = "after-slot-made";
+    public const string BeforeSwap = "before-swap";
+    public const string AfterSwap = "after-swap";
 
     /// <summary>Every failpoint with what has and has not happened when the process dies there.</summary>
     public static readonly IReadOnlyList<(string Name, string Meaning)> All =
@@ -57,6 +61,10 @@ internal static class Failpoint
         (AfterStream, "the stream that follows a backlog is open, nothing came through it yet"),
         (AfterSpilledBlock, "a block of a transaction that has not ended is in a spill file"),
         (BeforeReplay, "the commit of a transaction has come whose changes are in a spill file, none is applied"),
+        (AfterSlotGivenUp, "a replica has to be copied again and its slot is dropped, the new one is not made"),
+        (AfterSlotMade, "the slot of a copy beside the old files is made, where it begins is not recorded"),
+        (BeforeSwap, "a copy beside the old files is complete, the old ones are still named"),
+        (AfterSwap, "the files of a copy are named, that it is done is not recorded"),
     ];
 
     private static readonly string? ArmedName;

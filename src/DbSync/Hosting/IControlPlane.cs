@@ -6,6 +6,10 @@ internal interface IControlPlane
     /// <summary>Commits a heartbeat, synchronously, so that the log moves and its delay can be measured.</summary>
     Task<Beat> BeatAsync(string node, CancellationToken cancellationToken);
 
+    /// <summary>The newest shard layout of a replica; null when it is not sharded. Without the known answers of the hash there is none.</summary>
+    /// <exception cref="DbSyncException">DBS5101 when the primary or this process hashes differently.</exception>
+    Task<ShardLayout?> ReadLayoutAsync(string replica, CancellationToken cancellationToken);
+
     /// <summary>What the primary says of this node's slot; null when it is gone.</summary>
     Task<SlotHealth?> ReadSlotAsync(CancellationToken cancellationToken);
 
@@ -28,7 +32,7 @@ internal interface IControlPlane
 /// <param name="ClockOffset">How far the primary's clock is ahead of this one's.</param>
 internal sealed record Beat(Lsn Position, TimeSpan WriteTime, TimeSpan ClockOffset);
 
-/// <summary>The health of a slot: how much log it makes the primary keep, and how much is left.</summary>
+/// <summary>The health of a slot: how much log it makes the primary keep, and how much may be written before the primary gives it up.</summary>
 internal sealed record SlotHealth(string Name, bool Active, string WalStatus, long RetainedBytes, long? BudgetBytes, Lsn PrimaryPosition);
 
 /// <summary>A snapshot of the primary that is held open.</summary>

@@ -38,6 +38,9 @@ internal sealed record LiveStatus
 
     public required DelayStatus Delay { get; init; }
 
+    /// <summary>How likely a read sees a commit, by the time since: of each shard.</summary>
+    public IReadOnlyDictionary<string, Freshness> Freshness { get; init; } = new Dictionary<string, Freshness>(StringComparer.Ordinal);
+
     public required long Transactions { get; init; }
 
     public required long Rows { get; init; }
@@ -47,6 +50,21 @@ internal sealed record LiveStatus
     public required long RowsCopied { get; init; }
 
     public required long ChunksRead { get; init; }
+
+    /// <summary>The tables that are being copied now.</summary>
+    public IReadOnlyList<TableCopyStatus> Tables { get; init; } = [];
+
+    /// <summary>The slot as the node saw it last; null before the first look.</summary>
+    public SlotStatus? Slot { get; init; }
+
+    /// <summary>What is known before a node has run.</summary>
+    public static LiveStatus None { get; } = new()
+    {
+        ProcessId = Environment.ProcessId, UpdatedAt = DateTimeOffset.MinValue, Pipeline = PipelineState.Connecting, Copying = false,
+        AppliedLsn = "0/0", DurableLsn = "0/0", AcknowledgedLsn = "0/0", PrimaryLsn = "0/0",
+        Delay = new DelayStatus(new(null, null), new(null, null), new(null, null), new(null, null)),
+        Transactions = 0, Rows = 0, Reconnects = 0, RowsCopied = 0, ChunksRead = 0,
+    };
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
@@ -80,3 +98,10 @@ internal sealed record DelayStatus(DelayStatus.Quantiles WriteMs, DelayStatus.Qu
     public static DelayStatus Of(DelayMeter meter) =>
         new(Quantiles.Of(meter.Write), Quantiles.Of(meter.Transfer), Quantiles.Of(meter.Sync), Quantiles.Of(meter.Total));
 }
+
+/// <summary>What the slot makes the primary keep, in bytes, and how long that may go on.</summary>
+/// <param name="RetainedBytes">The log that it keeps.</param>
+/// <param name="BudgetBytes">What may be written before it is given up, by the primary's limit or the node's own; null for no limit.</param>
+/// <param name="WalBytesPerSecond">What the primary has written lately; null until two looks are far enough apart.</param>
+/// <param name="BudgetEtaMs">When the budget is used up if nothing more is acknowledged; null for no limit, or while nothing is written.</param>
+internal sealed record SlotStatus(long RetainedBytes, long? BudgetBytes, double? WalBytesPerSecond, double? BudgetEtaMs);

@@ -33,6 +33,12 @@ internal sealed record NodeFile(
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     };
 
+    /// <summary>The primary's timeline that the shards' positions belong to; null until a stream has told.</summary>
+    public uint? Timeline { get; init; }
+
+    /// <summary>Since when the files are no longer kept up to date, because the replica is copied again into others; null when they are.</summary>
+    public DateTimeOffset? StaleSince { get; init; }
+
     /// <summary>A shard and the file that holds it now.</summary>
     internal sealed record Shard(string Id, string File);
 
@@ -61,6 +67,21 @@ internal sealed record NodeFile(
     public static NodeFile Load(string directory) => TryLoad(directory) ?? throw new DbSyncException(
         ErrorCodes.NotInitialised, "The data directory holds no node.", "Run 'dbsync init' with the same --data first.");
 
+    /// <summary>Reads the identity, and checks whose it is.</summary>
+    /// <param name="directory">The data directory.</param>
+    /// <param name="replica">The replica that it must belong to; null for any.</param>
+    /// <param name="node">The node that it must belong to; null for any.</param>
+    /// <exception cref="DbSyncException">DBS1002 not set up, DBS1004 another replica's or node's directory.</exception>
+    public static NodeFile Load(string directory, string? replica, string? node)
+    {
+        var identity = Load(directory);
+        return (replica ?? identity.Replica) == identity.Replica && (node ?? identity.Node) == identity.Node
+            ? identity
+            : throw new DbSyncException(
+                ErrorCodes.IdentityMismatch, $"The data directory belongs to node '{identity.Node}' of replica '{identity.Replica}'.",
+                "Name neither replica nor node, or use another data directory.");
+    }
+
     /// <summary>Writes the identity so that a crash leaves the old file or the new one, never half of one.</summary>
     public void Save(string directory) => AtomicFile.Write(Path.Combine(directory, FileName), JsonSerializer.SerializeToUtf8Bytes(this, Json));
 
@@ -70,6 +91,10 @@ internal sealed record NodeFile(
 
     /// <summary>The name of a shard's file in its <paramref name="generation"/>-th life.</summary>
     public static string FileNameOf(string shard, int generation) => $"{shard}.{generation}.db";
+
+    /// <summary>Which life of its shard a file is; 0 when its name doesn't say.</summary>
+    public static int GenerationOf(string file) =>
+        file.Split('.') is [.., var number, "db"] && int.TryParse(number, out var generation) ? generation : 0;
 
     private static bool IsSafe(string? file) =>
         !string.IsNullOrEmpty(file) && file.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_') && file[0] != '.';

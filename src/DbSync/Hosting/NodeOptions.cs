@@ -10,6 +10,12 @@ internal sealed record NodeOptions
     /// <summary>How often a heartbeat is committed on the primary.</summary>
     public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>How often the slot is looked at.</summary>
+    public TimeSpan SlotInterval { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>The most log that this node makes the primary keep before it gives its slot up, in bytes; null for the primary's own limit.</summary>
+    public long? RetainedBytesMax { get; init; }
+
     /// <summary>How often the status file is written.</summary>
     public TimeSpan StatusInterval { get; init; } = TimeSpan.FromMilliseconds(500);
 

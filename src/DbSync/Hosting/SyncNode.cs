@@ -23,7 +23,10 @@ internal sealed partial class SyncNode : IAsyncDisposable
     private readonly CopyCoordinator _copy;
     private readonly VerificationHost _verifications;
     private readonly PublicationWatch _publication;
+    private readonly SlotWatch _slot;
     private readonly PositionHold _hold = new();
+    private readonly CurrentPlacement _placement = new();
+    private readonly ShardLayout? _storedLayout;
     private readonly DelayMeter _delays;
     private readonly LagProbe _lag;
     private DbSyncException? _failure;
@@ -38,19 +41,24 @@ internal sealed partial class SyncNode : IAsyncDisposable
         _delays = new DelayMeter(time);
         _lag = new LagProbe(time);
         var pool = new PartPool(initialBytes: 1024, keptCountMax: options.Pipeline.QueuePartsMax, keptBytesMax: 64 << 20);
-        _shards = [.. store.Open().Select(s => new ShardWorker(s, options.Pipeline, pool, _delays, time))];
-        var placement = new EverywherePlacement();
+        var stores = store.Open();
+        _storedLayout = stores.MinBy(s => s.Position)!.LoadLayout(); // the stream goes on from there
+        _shards = [.. stores.Select(s => new ShardWorker(s, options.Pipeline, pool, _delays, time))];
+        var gate = _shards.Count > 1 ? new CommitGate(_shards, pool) : null;
+        var layouts = new LayoutFeed(identity.Replica, _placement, [.. _shards.Select(s => s.Id)]);
         _acknowledge = new AcknowledgeTracker(_shards);
         _verifications = new VerificationHost(identity.Node, control, _hold, Positions, options.HoldMax, time, loggers.CreateLogger<VerificationHost>());
         _pipeline = new SyncPipeline(
-            source, _shards, new PartRouter(_shards.Count, placement, pool), pool, _acknowledge, _hold, _delays, _verifications.Wake, options.Pipeline, time,
+            source, _shards, new PartRouter(_shards.Count, _placement, pool, () => gate?.WakeAll()), pool, _acknowledge, _hold, gate, layouts, _delays, _verifications.Wake, options.Pipeline, time,
             loggers.CreateLogger<SyncPipeline>());
         _copy = new CopyCoordinator(
-            copySource, _shards, placement, _pipeline.RequestPosition, options.Copy, time, loggers.CreateLogger<CopyCoordinator>());
+            copySource, _shards, _placement, _pipeline.RequestPosition, options.Copy, time, loggers.CreateLogger<CopyCoordinator>());
         _publication = new PublicationWatch(
             source, copySource, _shards, Positions, options.HeartbeatInterval, time, loggers.CreateLogger<PublicationWatch>());
+        _slot = new SlotWatch(control, options.SlotInterval, options.RetainedBytesMax, time);
         foreach (var shard in _shards)
         {
+            shard.Applier.Questions = new CopyQuestions(copySource, options.Copy.RetryDelay, time);
             shard.Committed = OnCommitted;
             shard.BarrierPassed = _ => _acknowledge.Advance();
         }
@@ -68,6 +76,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
     {
         try
         {
+            using var metrics = NodeMetrics.Watch(Status, _identity);
             await AlignTablesAsync(cancellationToken);
             foreach (var shard in _shards) shard.Start();
             await RunStartedAsync(cancellationToken);
@@ -95,6 +104,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
         Task[] helpers =
         [
             _copy.RunAsync(stop.Token), BeatAsync(stop.Token), WriteStatusAsync(stop.Token), _verifications.RunAsync(stop.Token), _publication.RunAsync(stop.Token),
+            _slot.RunAsync(stop.Token),
         ];
         try
         {
@@ -107,6 +117,26 @@ internal sealed partial class SyncNode : IAsyncDisposable
             await stop.CancelAsync();
             foreach (var task in helpers.Append(pipeline)) await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // the first failure is on its way up
             await Task.WhenAll(_shards.Select(s => s.StopAsync())).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>Tables that are emptied and copied anew before the first change is applied, as the replica names them.</summary>
+    public IReadOnlyCollection<string> StartOver { get; set; } = [];
+
+    /// <summary>Copies tables again, beside what is read of them meanwhile.</summary>
+    /// <param name="tables">As the replica names them; those that are not here are left out.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public async Task ResyncAsync(IReadOnlyCollection<string> tables, CancellationToken cancellationToken)
+    {
+        foreach (var shard in _shards)
+        {
+            await shard.InvokeAsync(
+                (applier, _) =>
+                {
+                    foreach (var table in applier.Tables.Where(t => tables.Contains(t.Schema.ReplicaName, StringComparer.Ordinal)).ToList()) applier.StartBeside(table.Schema);
+                    return true;
+                },
+                writes: true).WaitAsync(cancellationToken);
         }
     }
 
@@ -127,12 +157,27 @@ internal sealed partial class SyncNode : IAsyncDisposable
         PrimaryLsn = Lsn.Max(_pipeline.PrimaryPosition, applied).ToString(),
         LagMs = _lag.Lag?.TotalMilliseconds,
         Delay = DelayStatus.Of(_delays),
+        Freshness = _shards.ToDictionary(s => s.Id.Name, s => Freshness.Of(s.Delays), StringComparer.Ordinal),
         Transactions = _shards.Max(s => s.TransactionsApplied),
         Rows = _shards.Sum(s => s.ChangesApplied),
         Reconnects = _pipeline.Reconnects,
         RowsCopied = _copy.RowsCopied,
         ChunksRead = _copy.ChunksRead,
+        Slot = _slot.Status,
+        Tables = _copy.Meter.Status(),
     };
+
+    /// <summary>Ends once every table is readable, and what the primary had by then is on disk here.</summary>
+    public async Task CaughtUpAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var target = await UntilServedAsync(() => _copySource.InsertPositionAsync(cancellationToken), cancellationToken);
+            await Positions.WaitAsync(target, cancellationToken);
+            if (!_shards.Any(s => s.IsCopying || s.Durable < target)) return;
+            await Task.Delay(_options.StatusInterval, _time, cancellationToken);
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -147,13 +192,32 @@ internal sealed partial class SyncNode : IAsyncDisposable
     /// <summary>Creates the replica tables that are published and not here, and drops those that are no longer published.</summary>
     private async Task AlignTablesAsync(CancellationToken cancellationToken)
     {
-        var published = await UntilServedAsync(() => _source.DescribeAsync(cancellationToken), cancellationToken);
+        var describing = UntilServedAsync(() => _source.DescribeAsync(cancellationToken), cancellationToken);
+        var layout = await LayoutAsync(cancellationToken);
         var newest = await UntilServedAsync(() => _copySource.NextTransactionAsync(cancellationToken), cancellationToken);
+        var published = await describing;
         foreach (var shard in _shards)
         {
             shard.Applier.XidReference = newest; // the worker does not run yet
-            shard.Align(published);
+            shard.Align(published, layout, StartOver);
         }
+    }
+
+    /// <summary>The layout that holds where the stream goes on; of shards that are new, the newest there is.</summary>
+    /// <exception cref="DbSyncException">DBS8004 when the map's shards are others than those here.</exception>
+    private async Task<ShardLayout?> LayoutAsync(CancellationToken cancellationToken)
+    {
+        var newest = await UntilServedAsync(() => _control.ReadLayoutAsync(_identity.Replica, cancellationToken), cancellationToken);
+        if ((_storedLayout ?? newest) is not { } layout) return null;
+        var here = layout.ShardsOn(_identity.Node).Select(s => s.Id).ToHashSet();
+        if (!here.SetEquals(_shards.Select(s => s.Id)))
+            throw new DbSyncException(
+                ErrorCodes.LayoutMismatch,
+                $"By version {layout.Version} of the shard map this node holds {string.Join(", ", here.Select(s => s.Name).Order(StringComparer.Ordinal))}, and its data directory "
+                + $"{string.Join(", ", _shards.Select(s => s.Id.Name).Order(StringComparer.Ordinal))}.",
+                "Run 'dbsync init' with an empty data directory for this node.");
+        _placement.Switch(new MapPlacement(layout, [.. _shards.Select(s => s.Id)]));
+        return layout;
     }
 
     private Task<T> UntilServedAsync<T>(Func<Task<T>> action, CancellationToken cancellationToken) => Patience.UntilServedAsync(

@@ -16,6 +16,10 @@ internal static class RangeKeyText
         return $"{open}{Bound(low, "-∞")}, {Bound(high, "+∞")}{close}";
     }
 
+    public static string Low(KeyRange range) => Bound(range.Low, "-∞");
+
+    public static string High(KeyRange range) => Bound(range.High, "+∞");
+
     private static string Bound(ReadOnlySpan<byte> bound, string whenUnbounded)
     {
         var key = bound[..^1];

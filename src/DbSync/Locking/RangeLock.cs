@@ -7,6 +7,8 @@ namespace DbSync.Locking;
 /// </summary>
 public abstract class RangeLock : IAsyncDisposable
 {
+    private bool _disposed;
+
     /// <summary>What the ranges belong to.</summary>
     public abstract LockResource Resource { get; }
 
@@ -47,6 +49,16 @@ public abstract class RangeLock : IAsyncDisposable
         if (LostToken.IsCancellationRequested) throw new RangeLockLostException(Resource);
     }
 
+    /// <summary>True once it was disposed: given back, or lost before.</summary>
+    public bool IsDisposed => Volatile.Read(ref _disposed);
+
     /// <summary>Gives the lock back. Never throws because of the lock server: the lease ends what can't be given back.</summary>
-    public abstract ValueTask DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        GC.SuppressFinalize(this);
+        return Interlocked.Exchange(ref _disposed, true) ? ValueTask.CompletedTask : GiveBackAsync();
+    }
+
+    /// <summary>Tells the lock server, once.</summary>
+    protected abstract ValueTask GiveBackAsync();
 }

@@ -27,6 +27,26 @@ internal static class RowCells
         return largest;
     }
 
+    /// <summary>True when some value of the row was not sent, because it is what it was.</summary>
+    public static bool HasUnchanged(ReadOnlySpan<byte> row)
+    {
+        for (; !row.IsEmpty; row = row[Cell.SizeOf(row)..])
+            if ((CellKind)row[0] == CellKind.Unchanged) return true;
+        return false;
+    }
+
+    /// <summary>Appends a row, with what it leaves unchanged taken from its older version.</summary>
+    public static void Fill(ReadOnlySpan<byte> row, ReadOnlySpan<byte> old, ChangeBuffer target)
+    {
+        while (!row.IsEmpty)
+        {
+            var (size, oldSize) = (Cell.SizeOf(row), Cell.SizeOf(old));
+            target.Append((CellKind)row[0] == CellKind.Unchanged ? old[..oldSize] : row[..size]);
+            row = row[size..];
+            old = old[oldSize..];
+        }
+    }
+
     /// <summary>The bytes that the first <paramref name="count"/> cells take.</summary>
     public static int SizeOf(ReadOnlySpan<byte> cells, int count)
     {

@@ -49,7 +49,7 @@ internal sealed record TableSchema(
     public const string ControlSchemaName = "dbsync";
 
     /// <summary>The table's name in a shard file: <c>schema.table</c> as one identifier, <c>public</c> left out.</summary>
-    public string ReplicaName => ReplicaNameOf(Schema, Name);
+    public string ReplicaName => Id.IsShadow ? $"{ControlSchemaName}.shadow.{Id}" : ReplicaNameOf(Schema, Name);
 
     public static string ReplicaNameOf(string schema, string name) => schema == "public" ? name : $"{schema}.{name}";
 
@@ -67,5 +67,5 @@ internal sealed record TableSchema(
     /// </summary>
     public bool IsPublishedAnewSince(TableSchema earlier) => Entry != 0 && earlier.Entry != 0 && Entry != earlier.Entry;
 
-    public override string ToString() => ReplicaName;
+    public override string ToString() => ReplicaNameOf(Schema, Name);
 }

@@ -6,16 +6,17 @@ namespace DbSync;
 /// Applies changes to one shard, each exactly once: tables that are live take every change and a change that misses its row is a broken
 /// invariant; tables whose copy is under way first judge what the copied rows already hold.
 /// </summary>
-internal sealed class ChangeApplier
+internal sealed partial class ChangeApplier
 {
     private readonly IShardStore _store;
     private readonly Dictionary<TableId, TableRecord> _live = [];
     private readonly Dictionary<TableId, TableCopy> _copies = [];
     private readonly Dictionary<TableId, TableRecord> _quarantined = [];
     private readonly ChangeBuffer _scratch = new(4096);
-    private readonly Dictionary<TableSchema, bool> _entered = new(ReferenceEqualityComparer.Instance); // whether it is live
+    private readonly Dictionary<TableSchema, Entered> _entered = new(ReferenceEqualityComparer.Instance);
     private TableSchema? _current;
-    private bool _currentIsLive;
+    private Entered _how;
+    private TransactionPart? _part;
 
     public ChangeApplier(IShardStore store)
     {
@@ -28,7 +29,12 @@ internal sealed class ChangeApplier
 
     public IReadOnlyCollection<TableCopy> Copies => _copies.Values;
 
-    public IEnumerable<TableRecord> Tables => _live.Values.Concat(_quarantined.Values).Concat(_copies.Values.Select(c => c.Record));
+    /// <summary>True while a table can't be read.</summary>
+    public bool IsIncomplete => _copies.Keys.Any(t => !t.IsShadow);
+
+    public IEnumerable<TableRecord> Tables => _live.Values.Concat(_quarantined.Values).Concat(_copies.Values.Select(c => c.Record).Where(r => !r.Schema.Id.IsShadow));
+
+    public bool IsLive(TableId table) => _live.ContainsKey(table);
 
     public TableCopy? CopyOf(TableId table) => _copies.GetValueOrDefault(table);
 
@@ -43,7 +49,11 @@ internal sealed class ChangeApplier
         {
             if (record.State == TableState.Live) _live.Add(record.Schema.Id, record);
             else if (record.State == TableState.Quarantined) _quarantined.Add(record.Schema.Id, record);
-            else Track(new TableCopy(record, _store.LoadChunks(record.Schema.Id), _store.LoadDroppedTransactions(record.Schema.Id)));
+            else
+            {
+                var copy = Track(new TableCopy(record, _store.LoadChunks(record.Schema.Id), _store.LoadDroppedTransactions(record.Schema.Id)));
+                foreach (var (key, snapshot) in _store.LoadRows(record.Schema.Id)) copy.SetRow(key, snapshot);
+            }
         }
     }
 
@@ -54,19 +64,48 @@ internal sealed class ChangeApplier
         var remembered = _copies.TryGetValue(schema.Id, out var before) ? before.Dropped : [];
         _live.Remove(schema.Id);
         _quarantined.Remove(schema.Id);
+        DropShadow(schema.Id);
         foreach (var namesake in Tables.Where(t => t.Schema.Id != schema.Id && t.Schema.ReplicaName == schema.ReplicaName).ToList())
         {
             _live.Remove(namesake.Schema.Id); // renamed or dropped on the primary: the store replaces it
             _copies.Remove(namesake.Schema.Id);
             _quarantined.Remove(namesake.Schema.Id);
+            DropShadow(namesake.Schema.Id);
         }
         _store.CreateTable(record);
         foreach (var xid in remembered) _store.SaveDroppedTransaction(schema.Id, xid);
         return Track(new TableCopy(record, [], remembered));
     }
 
+    /// <summary>
+    /// Starts a second copy of a table that can be read: it takes every change too, and once it is complete it takes the first one's place in
+    /// one transaction. A table that can't be read is started over.
+    /// </summary>
+    public void StartBeside(TableSchema table)
+    {
+        if (!_live.TryGetValue(table.Id, out var live)) Start(table);
+        else if (!_copies.ContainsKey(table.Id.Shadow))
+        {
+            var record = new TableRecord(live.Schema with { Id = table.Id.Shadow }, TableState.Copying, Planned: false, Lsn.Zero);
+            _store.CreateTable(record);
+            Track(new TableCopy(record, [], []));
+        }
+    }
+
+    /// <summary>
+    /// A new layout holds from here on. Tables of which other rows belong here than before are copied again: slow, but right for any map.
+    /// </summary>
+    public void Switch(ShardLayout layout)
+    {
+        var before = _store.LoadLayout();
+        _store.SaveLayout(layout);
+        foreach (var table in Tables.Select(t => t.Schema).ToList())
+            if (layout.ChangesRows(before, _store.Id, table.ReplicaName)) Start(table);
+    }
+
     public void Drop(TableId table)
     {
+        if (!table.IsShadow) DropShadow(table);
         _store.DropTable(table);
         _live.Remove(table);
         _copies.Remove(table);
@@ -77,7 +116,9 @@ internal sealed class ChangeApplier
     /// <summary>Sets a table aside: the rest goes on, and it comes back when it is copied again.</summary>
     public void Quarantine(TableId table, string? column, Lsn position, string reason)
     {
+        table = table.Original;
         if (Tables.FirstOrDefault(t => t.Schema.Id == table) is not { } record || _quarantined.ContainsKey(table)) return;
+        DropShadow(table);
         _live.Remove(table);
         _copies.Remove(table);
         record = record with { State = TableState.Quarantined };
@@ -113,9 +154,15 @@ internal sealed class ChangeApplier
             var record = copy.Record with { State = TableState.Live, ChunksCopied = copy.Chunks.Count };
             _store.SaveChunks(record.Schema.Id, []);
             _store.ForgetDroppedTransactions(record.Schema.Id, ulong.MaxValue);
+            _store.ForgetRows(record.Schema.Id);
             _store.SaveTable(record);
             _copies.Remove(record.Schema.Id);
-            _live.Add(record.Schema.Id, record);
+            if (record.Schema.Id.IsShadow)
+            {
+                _store.PutInPlace(record.Schema);
+                record = record with { Schema = record.Schema with { Id = record.Schema.Id.Original } };
+            }
+            _live[record.Schema.Id] = record;
         }
         if (ready.Count > 0) Reenter();
         return ready.Count > 0;
@@ -124,25 +171,38 @@ internal sealed class ChangeApplier
     /// <summary>Applies the changes of one part.</summary>
     public void Apply(TransactionPart part)
     {
+        _part = part;
         var reader = new ChangeReader(part);
-        while (!TryApply(part, ref reader))
+        var moves = 0;
+        while (!TryApply(part, ref reader, ref moves))
         {
             // A table was set aside; what follows of it is passed over.
         }
     }
 
     /// <summary>Applies what is left of a part; false when a value could not be stored, after which more may be left.</summary>
-    private bool TryApply(TransactionPart part, ref ChangeReader reader)
+    private bool TryApply(TransactionPart part, ref ChangeReader reader, ref int moves)
     {
         try
         {
             while (reader.Read())
             {
-                if (_quarantined.Count > 0 && IsSetAside(reader.Table)) continue;
+                if (_quarantined.Count > 0 && IsSetAside(reader.Table))
+                {
+                    if (reader.Kind is not (ChangeKind.MoveOut or ChangeKind.MoveIn)) continue;
+                    var move = part.Moves[moves++];
+                    if (reader.Kind == ChangeKind.MoveOut) move.GiveNothing();
+                    continue;
+                }
                 if (!ReferenceEquals(reader.Table, _current)) Enter(reader.Table);
                 if (reader.Kind >= ChangeKind.Quarantine) ApplyRare(ref reader, part);
-                else if (_currentIsLive) ApplyLive(ref reader);
-                else ApplyCopying(ref reader, part.Xid);
+                else if (reader.Kind >= ChangeKind.MoveOut) Move(ref reader, part, part.Moves[moves++]);
+                else
+                {
+                    if (_how.IsLive) ApplyLive(ref reader, reader.Table);
+                    else ApplyCopying(ref reader, reader.Table, part.Xid);
+                    if (_how.Shadow is { } shadow) ApplyCopying(ref reader, shadow, part.Xid);
+                }
                 Failpoint.Hit(Failpoint.MidTransaction);
             }
             return true;
@@ -161,8 +221,8 @@ internal sealed class ChangeApplier
     private void ApplyRare(ref ChangeReader reader, TransactionPart part)
     {
         if (reader.Kind == ChangeKind.Quarantine) Quarantine(reader, part.CommitLsn);
-        else if (_currentIsLive || Judge(reader.Table, KeyOfRow(reader.Table, reader.Cells), part.Xid))
-            Remember(Start(reader.Table), part.Xid); // what was not sent is only on the primary: the table is read again rather than guessed
+        else if (_how.IsLive || Judge(reader.Table, KeyOfRow(reader.Table, reader.Cells), part.Xid))
+            StartOver(reader.Table, part.Xid); // what was not sent is only on the primary: the table is read again rather than guessed
     }
 
     private void Quarantine(ChangeReader reader, Lsn position)
@@ -173,9 +233,8 @@ internal sealed class ChangeApplier
         Quarantine(reader.Table.Id, column < 0 ? null : reader.Table.Columns[column].Name, position, reason);
     }
 
-    private void ApplyLive(ref ChangeReader reader)
+    private void ApplyLive(ref ChangeReader reader, TableSchema table)
     {
-        var table = reader.Table;
         var cells = reader.Cells;
         var found = 1;
         switch (reader.Kind)
@@ -197,16 +256,16 @@ internal sealed class ChangeApplier
                 _store.Truncate(table);
                 break;
         }
-        if (found != 1)
-            throw new DbSyncException(
-                ErrorCodes.Diverged,
-                $"Shard '{_store.Id}': {found} rows of {table} matched a change ({reader.Kind}) that must match exactly one.",
-                "The shard has stopped with nothing lost. Run 'dbsync verify --repair' or copy the table again with 'dbsync resync'.");
+        if (found != 1) throw Missed(table, reader.Kind, found);
     }
 
-    private void ApplyCopying(ref ChangeReader reader, uint xid)
+    private DbSyncException Missed(TableSchema table, ChangeKind kind, int found) => new(
+        ErrorCodes.Diverged,
+        $"Shard '{_store.Id}': {found} rows of {table} matched a change ({kind}) that must match exactly one.",
+        "The shard has stopped with nothing lost. Run 'dbsync verify --repair' or copy the table again with 'dbsync resync'.");
+
+    private void ApplyCopying(ref ChangeReader reader, TableSchema table, uint xid)
     {
-        var table = reader.Table;
         var cells = reader.Cells;
         switch (reader.Kind)
         {
@@ -217,34 +276,33 @@ internal sealed class ChangeApplier
                 if (Judge(table, KeyOfRow(table, cells), xid) && StillLike(table, xid)) _store.Insert(table, ref cells);
                 return;
             case ChangeKind.Update:
-                if (Judge(table, KeyOfRow(table, cells), xid) && StillLike(table, xid)) ApplyLive(ref reader);
+                if (Judge(table, KeyOfRow(table, cells), xid) && StillLike(table, xid)) ApplyLive(ref reader, table);
                 return;
             case ChangeKind.Delete:
-                if (Judge(table, table.HasKey ? cells : default, xid) && StillLike(table, xid)) ApplyLive(ref reader);
+                if (Judge(table, table.HasKey ? cells : default, xid) && StillLike(table, xid)) ApplyLive(ref reader, table);
                 return;
             default:
-                ReplaceCopying(ref reader, xid);
+                ReplaceCopying(ref reader, table, xid);
                 return;
         }
     }
 
     /// <summary>A key change leaves one chunk and enters another: two judgements.</summary>
-    private void ReplaceCopying(ref ChangeReader reader, uint xid)
+    private void ReplaceCopying(ref ChangeReader reader, TableSchema table, uint xid)
     {
-        var table = reader.Table;
         reader.Split(out var identity, out var row);
         var leaves = Judge(table, table.HasKey ? identity : default, xid);
         var enters = Judge(table, KeyOfRow(table, row), xid);
         if ((!leaves && !enters) || !StillLike(table, xid)) return;
-        if (leaves && enters) ApplyLive(ref reader);
+        if (leaves && enters) ApplyLive(ref reader, table);
         else if (leaves) _store.Delete(table, identity);
-        else if (!HasUnchanged(row)) _store.Insert(table, ref row);
-        else Remember(Start(table), xid); // the unchanged value is only on the primary: the table is read again rather than guessed
+        else if (!RowCells.HasUnchanged(row)) _store.Insert(table, ref row);
+        else ReadRow(table, KeyOfRow(table, row).ToArray(), xid);
     }
 
     private void TruncateCopying(TableSchema table, uint xid)
     {
-        var copy = _copies[table.Id];
+        if (!_copies.TryGetValue(table.Id, out var copy)) return;
         while (copy.JudgeTruncate(xid) == ChunkJudgement.Wait)
         {
             WaitForChunk();
@@ -254,7 +312,7 @@ internal sealed class ChangeApplier
         if (!copy.IsComplete) Remember(copy, xid);
         if (everywhere == ChunkJudgement.Skip) return;
         _store.Truncate(table);
-        if (copy.IsComplete && copy.Chunks.All(c => !c.Snapshot!.Sees(c.Snapshot.Widen(xid)))) return;
+        if (copy.IsComplete && copy.Rows.Count == 0 && copy.Chunks.All(c => !c.Snapshot!.Sees(c.Snapshot.Widen(xid)))) return;
 
         // Some chunks have seen it, some have not, some are missing. The table is all but empty now, so its chunks are cheap to read again.
         Remember(copy, xid);
@@ -266,7 +324,7 @@ internal sealed class ChangeApplier
     {
         while (true)
         {
-            if (!_copies.TryGetValue(table.Id, out var copy)) return true; // it went live while this change waited
+            if (!_copies.TryGetValue(table.Id, out var copy)) return !table.Id.IsShadow; // it went live while this change waited
             switch (copy.Judge(key, xid))
             {
                 case ChunkJudgement.Apply:
@@ -276,6 +334,11 @@ internal sealed class ChangeApplier
                 case ChunkJudgement.Drop:
                     Remember(copy, xid);
                     return false;
+                case ChunkJudgement.Ask:
+                    var asked = key.ToArray(); // the scratch that holds it is used for others meanwhile
+                    if (!Ask(copy, table, asked, xid)) return false;
+                    key = asked;
+                    break;
                 default:
                     WaitForChunk();
                     break;
@@ -291,14 +354,34 @@ internal sealed class ChangeApplier
     {
         var record = _copies.TryGetValue(streamed.Id, out var copy) ? copy.Record : _live.GetValueOrDefault(streamed.Id);
         if (record is not null && record.Schema.StoresLike(streamed)) return true;
-        Remember(Start(streamed), xid);
+        StartOver(streamed, xid);
         return false;
     }
 
+    private void StartOver(TableSchema table, uint xid)
+    {
+        if (!table.Id.IsShadow) Remember(Start(table), xid);
+        else
+        {
+            DropShadow(table.Id.Original);
+            StartBeside(table with { Id = table.Id.Original });
+            if (_copies.TryGetValue(table.Id, out var again)) Remember(again, xid);
+        }
+    }
+
+    private void DropShadow(TableId table)
+    {
+        if (!_copies.Remove(table.Shadow)) return;
+        _store.DropTable(table.Shadow);
+        Reenter();
+    }
+
+    private ulong Widen(TableCopy copy, uint xid) => TransactionSnapshot.Widen(
+        xid, copy.Chunks.Where(c => c.Snapshot is not null).Select(c => c.Snapshot!.Xmax).DefaultIfEmpty(XidReference).Max());
+
     private void Remember(TableCopy copy, uint xid)
     {
-        var near = copy.Chunks.Where(c => c.Snapshot is not null).Select(c => c.Snapshot!.Xmax).DefaultIfEmpty(XidReference).Max();
-        var wide = TransactionSnapshot.Widen(xid, near);
+        var wide = Widen(copy, xid);
         if (copy.Remember(wide)) _store.SaveDroppedTransaction(copy.Record.Schema.Id, wide);
     }
 
@@ -309,6 +392,7 @@ internal sealed class ChangeApplier
     public void Replan(TableCopy copy, IReadOnlyList<ChunkRecord> chunks)
     {
         _store.SaveChunks(copy.Record.Schema.Id, chunks);
+        _store.ForgetRows(copy.Record.Schema.Id);
         copy.Plan(chunks);
         copy.Record = copy.Record with { State = TableState.Copying };
         _store.SaveTable(copy.Record);
@@ -324,23 +408,15 @@ internal sealed class ChangeApplier
     private void Enter(TableSchema table)
     {
         _current = table;
-        if (_entered.TryGetValue(table, out _currentIsLive)) return;
+        if (_entered.TryGetValue(table, out _how)) return;
         if (_live.TryGetValue(table.Id, out var record))
         {
-            if (record.Schema.StoresLike(table) && !table.IsPublishedAnewSince(record.Schema)) _currentIsLive = true;
-            else
-            {
-                Start(table);
-                _currentIsLive = false;
-            }
+            if (!record.Schema.StoresLike(table) || table.IsPublishedAnewSince(record.Schema)) Start(table);
         }
-        else
-        {
-            if (!_copies.TryGetValue(table.Id, out var copy) || table.IsPublishedAnewSince(copy.Record.Schema)) Start(table);
-            _currentIsLive = false;
-        }
+        else if (!_copies.TryGetValue(table.Id, out var copy) || table.IsPublishedAnewSince(copy.Record.Schema)) Start(table);
+        _how = new Entered(_live.ContainsKey(table.Id), _copies.ContainsKey(table.Id.Shadow) ? table with { Id = table.Id.Shadow } : null);
         _current = table;
-        _entered.Add(table, _currentIsLive);
+        _entered.Add(table, _how);
     }
 
     private TableCopy Track(TableCopy copy)
@@ -359,10 +435,15 @@ internal sealed class ChangeApplier
         return _scratch.Written;
     }
 
-    private static bool HasUnchanged(ReadOnlySpan<byte> row)
+    /// <summary>Notes that a value of a column was kept as PostgreSQL's text, for the table and for the copy beside it.</summary>
+    public void MarkPrimaryOnly(TableSchema table, int column)
     {
-        while (!row.IsEmpty)
-            if (Cell.Read(ref row).Kind == CellKind.Unchanged) return true;
-        return false;
+        _store.MarkPrimaryOnly(table, column);
+        if (_copies.TryGetValue(table.Id.Shadow, out var shadow)) _store.MarkPrimaryOnly(shadow.Record.Schema, column);
     }
+
+    /// <summary>What the stream's table is here.</summary>
+    /// <param name="IsLive">Whether it takes every change; else the changes are judged.</param>
+    /// <param name="Shadow">The copy beside it, as the stream's table; null when there is none.</param>
+    private readonly record struct Entered(bool IsLive, TableSchema? Shadow);
 }

@@ -1,14 +1,19 @@
 namespace DbSync;
 
 /// <summary>Splits a part by the shard map: each shard gets its own share, and every shard gets the end, so that all positions advance.</summary>
-internal sealed class PartRouter(int shardCount, IRowPlacement placement, PartPool pool)
+/// <param name="shardCount">How many shards there are.</param>
+/// <param name="placement">Which of them hold a row.</param>
+/// <param name="pool">Where parts come from and go to.</param>
+/// <param name="wake">Wakes shards that wait for what another one has.</param>
+internal sealed class PartRouter(int shardCount, IRowPlacement placement, PartPool pool, Action wake)
 {
     private readonly TransactionPart[] _shares = new TransactionPart[shardCount];
+    private readonly ChangeBuffer _filled = new(1024);
 
     /// <summary>Turns <paramref name="part"/> into one part for each shard, in shard order. The span is valid until the next call.</summary>
     public ReadOnlySpan<TransactionPart> Split(TransactionPart part)
     {
-        if (shardCount == 1)
+        if (shardCount == 1 && placement.IsWhole)
         {
             _shares[0] = part;
             return _shares;
@@ -17,7 +22,7 @@ internal sealed class PartRouter(int shardCount, IRowPlacement placement, PartPo
         {
             var share = _shares[i] = pool.Rent();
             (share.Xid, share.CommitLsn, share.EndLsn, share.Begins, share.Ends) = (part.Xid, part.CommitLsn, part.EndLsn, part.Begins, part.Ends);
-            (share.CommittedAtMicros, share.ReceivedAt) = (part.CommittedAtMicros, part.ReceivedAt);
+            (share.CommittedAtMicros, share.ReceivedAt, share.Layout) = (part.CommittedAtMicros, part.ReceivedAt, part.Layout);
         }
         var reader = new ChangeReader(part);
         while (reader.Read()) Route(ref reader);
@@ -45,6 +50,11 @@ internal sealed class PartRouter(int shardCount, IRowPlacement placement, PartPo
                 var from = placement.ShardsOf(table, identity);
                 var to = placement.ShardsOf(table, IdentityOf(table, row));
                 Give(from & to, ChangeKind.Replace, table, reader.Cells);
+                if ((to & ~from) != 0 && RowCells.HasUnchanged(row))
+                {
+                    Move(table, identity, row, from & ~to, to & ~from);
+                    return;
+                }
                 Give(from & ~to, ChangeKind.Delete, table, identity);
                 Give(to & ~from, ChangeKind.Insert, table, row);
                 return;
@@ -54,7 +64,26 @@ internal sealed class PartRouter(int shardCount, IRowPlacement placement, PartPo
         }
     }
 
-    private void Give(ulong shards, ChangeKind kind, TableSchema table, ReadOnlySpan<byte> cells)
+    /// <summary>The row leaves values as they were: only who has it knows them.</summary>
+    private void Move(TableSchema table, ReadOnlySpan<byte> identity, ReadOnlySpan<byte> row, ulong from, ulong to)
+    {
+        if (!table.HasKey) // its identity is the whole old row
+        {
+            _filled.Clear();
+            RowCells.Fill(row, identity, _filled);
+            Give(from, ChangeKind.Delete, table, identity);
+            Give(to, ChangeKind.Insert, table, _filled.Written);
+            return;
+        }
+        var move = new RowMove(wake);
+        var teller = from & (~from + 1);
+        Give(teller, ChangeKind.MoveOut, table, identity, move);
+        Give(from & ~teller, ChangeKind.Delete, table, identity);
+        Give(to, ChangeKind.MoveIn, table, row, move);
+        if (teller == 0) move.GiveNothing();
+    }
+
+    private void Give(ulong shards, ChangeKind kind, TableSchema table, ReadOnlySpan<byte> cells, RowMove? move = null)
     {
         for (var i = 0; i < shardCount; i++)
         {
@@ -62,6 +91,7 @@ internal sealed class PartRouter(int shardCount, IRowPlacement placement, PartPo
             var start = _shares[i].BeginChange(kind, table);
             _shares[i].Changes.Append(cells);
             _shares[i].EndChange(start);
+            if (move is not null) _shares[i].AddMove(move);
         }
     }
 

@@ -18,8 +18,14 @@ internal sealed record PipelineOptions
     /// <summary>How long committed rows may wait for readers while more keep arriving.</summary>
     public TimeSpan BatchAgeMax { get; init; } = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>Transactions that follow a commit more closely than this share the next one.</summary>
+    /// <summary>While much arrives, transactions that follow a commit more closely than this share the next one.</summary>
     public TimeSpan CommitPause { get; init; } = TimeSpan.FromMilliseconds(1);
+
+    /// <summary>Much arrives when a commit holds at least so many transactions.</summary>
+    public int BusyTransactionsMin { get; init; } = 4;
+
+    /// <summary>A transaction with at most so many changes is applied by the thread that received it, when its shard is idle.</summary>
+    public int StraightChangesMax { get; init; } = 64;
 
     /// <summary>How often positions are made durable and acknowledged while something changes.</summary>
     public TimeSpan BarrierInterval { get; init; } = TimeSpan.FromSeconds(1);

@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace DbSync;
 
 /// <summary>
@@ -11,6 +13,7 @@ internal sealed class ShardQueue(long bytesMax, int partsMax) : IDisposable
     private readonly Lock _gate = new();
     private readonly Queue<TransactionPart> _parts = new();
     private readonly Queue<ShardCommand> _commands = new();
+    private readonly Queue<ShardCommand> _questions = new();
     private readonly AutoResetEvent _arrived = new(false); // sleeps at once: to spin first would hold up whom it waits for
     private readonly SemaphoreSlim _room = new(0);
     private long _bytes;
@@ -18,6 +21,9 @@ internal sealed class ShardQueue(long bytesMax, int partsMax) : IDisposable
     private bool _readerGathers;
     private bool _writerWaits;
     private bool _closed;
+
+    /// <summary>Held by whoever does the shard's work: its own thread, except while that sleeps.</summary>
+    public Lock Turn { get; } = new();
 
     /// <summary>True once the shard takes nothing more.</summary>
     public bool IsClosed
@@ -49,6 +55,26 @@ internal sealed class ShardQueue(long bytesMax, int partsMax) : IDisposable
         }
     }
 
+    /// <summary>True when nothing waits, and nobody is waited for, so that who has the <see cref="Turn"/> may go first.</summary>
+    public bool IsIdle
+    {
+        get
+        {
+            lock (_gate) return !_closed && !_readerGathers && _parts.Count == 0 && _commands.Count == 0 && _questions.Count == 0;
+        }
+    }
+
+    /// <summary>Queues a part that takes no room, whatever else waits.</summary>
+    public void Append(TransactionPart part)
+    {
+        lock (_gate)
+        {
+            if (_closed) return;
+            _parts.Enqueue(part);
+            WakeReader();
+        }
+    }
+
     /// <summary>Queues a command. It runs on the shard's thread, between two changes; false when the shard has stopped.</summary>
     public bool Post(ShardCommand command)
     {
@@ -61,6 +87,24 @@ internal sealed class ShardQueue(long bytesMax, int partsMax) : IDisposable
         }
     }
 
+    /// <summary>Queues a command that reads only memory, and may run in the middle of a command that writes.</summary>
+    public bool Ask(ShardCommand question)
+    {
+        lock (_gate)
+        {
+            if (_closed) return false;
+            _questions.Enqueue(question);
+            WakeReader();
+            return true;
+        }
+    }
+
+    /// <summary>Takes the next question.</summary>
+    public bool TryTakeQuestion([NotNullWhen(true)] out ShardCommand? question)
+    {
+        lock (_gate) return _questions.TryDequeue(out question);
+    }
+
     /// <summary>Takes the next command, or the next part when <paramref name="commandsOnly"/> is false.</summary>
     /// <returns>False when nothing came within <paramref name="timeout"/>.</returns>
     public bool Take(TimeSpan timeout, bool commandsOnly, out ShardCommand? command, out TransactionPart? part)
@@ -70,7 +114,7 @@ internal sealed class ShardQueue(long bytesMax, int partsMax) : IDisposable
             lock (_gate)
             {
                 part = null;
-                if (_commands.TryDequeue(out command)) return true;
+                if (_questions.TryDequeue(out command) || _commands.TryDequeue(out command)) return true;
                 if (!commandsOnly && _parts.TryDequeue(out part))
                 {
                     _bytes -= part.Changes.Length;
@@ -93,7 +137,7 @@ internal sealed class ShardQueue(long bytesMax, int partsMax) : IDisposable
     {
         lock (_gate)
         {
-            if (_closed || _commands.Count > 0 || HasMany) return;
+            if (_closed || _questions.Count > 0 || _commands.Count > 0 || HasMany) return;
             _readerWaits = _readerGathers = true;
         }
         Sleep(TimeSpan.FromMilliseconds(Math.Ceiling(timeout.TotalMilliseconds))); // a shorter one would not be a wait at all
@@ -118,7 +162,7 @@ internal sealed class ShardQueue(long bytesMax, int partsMax) : IDisposable
         lock (_gate)
         {
             _closed = true;
-            while (_commands.TryDequeue(out var command)) command.Cancel();
+            while (_questions.TryDequeue(out var command) || _commands.TryDequeue(out command)) command.Cancel();
             if (!_writerWaits) return;
             _writerWaits = false;
             _room.Release();
@@ -133,8 +177,22 @@ internal sealed class ShardQueue(long bytesMax, int partsMax) : IDisposable
 
     private bool HasMany => _parts.Count >= ManyParts || _bytes >= ManyBytes;
 
-    /// <summary>Waits to be woken; false when nobody did within <paramref name="timeout"/>.</summary>
+    /// <summary>Waits to be woken, and gives up the turn meanwhile; false when nobody did within <paramref name="timeout"/>.</summary>
     private bool Sleep(TimeSpan timeout)
+    {
+        if (!Turn.IsHeldByCurrentThread) return WaitToBeWoken(timeout);
+        Turn.Exit();
+        try
+        {
+            return WaitToBeWoken(timeout);
+        }
+        finally
+        {
+            Turn.Enter();
+        }
+    }
+
+    private bool WaitToBeWoken(TimeSpan timeout)
     {
         if (_arrived.WaitOne(timeout)) return true;
         lock (_gate)

@@ -6,7 +6,7 @@ namespace DbSync;
 /// The one writer of one shard: a thread that takes parts and commands from its queue, applies them, and decides when to commit, when to
 /// make the position durable and when to copy SQLite's log back. Readers see a transaction when its commit returns.
 /// </summary>
-internal sealed class ShardWorker : IDisposable
+internal sealed partial class ShardWorker : IDisposable
 {
     private readonly IShardStore _store;
     private readonly PipelineOptions _options;
@@ -14,6 +14,7 @@ internal sealed class ShardWorker : IDisposable
     private readonly TimeProvider _time;
     private readonly Thread _thread;
     private readonly CommitClock _clock;
+    private readonly WalKeeper _wal;
     private readonly List<(Action Committed, Action Cancel)> _awaitingCommit = [];
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -22,9 +23,15 @@ internal sealed class ShardWorker : IDisposable
     private bool _skipping;
     private bool _insideChange;
     private bool _discarded;
+    private bool _isHeld;
     private int _batchChanges;
+    private int _batchTransactions;
+    private bool _isBusy;
+    private bool _hasSlept;
+    private bool _hasUpkeep;
     private long _batchStartedAt;
     private long _barrierAt;
+    private TimeSpan _barrierTime;
     private long _committedAt;
     private Lsn _next;
     private ulong _applied;
@@ -39,11 +46,15 @@ internal sealed class ShardWorker : IDisposable
         _pool = pool;
         _time = time;
         _clock = new CommitClock(delays, time);
+        _wal = new WalKeeper(store, options, time);
         Queue = new ShardQueue(options.QueueBytesMax, options.QueuePartsMax);
-        Applier = new ChangeApplier(store) { WaitForChunk = WaitForChunk };
+        Applier = new ChangeApplier(store)
+        {
+            WaitForChunk = WaitForCommand, WaitForMove = WaitForMove, Wake = () => Queue!.Post(new ShardCommand(() => { }, () => { })),
+        };
         _next = store.Position;
         _applied = store.Position.Value; // but not known to be durable: the process may have died before it was synced
-        _isCopying = Applier.Copies.Count > 0;
+        _isCopying = Applier.IsIncomplete;
         _barrierAt = time.GetTimestamp();
         _thread = new Thread(Run) { IsBackground = true, Name = $"dbsync shard {store.Id}" };
     }
@@ -53,6 +64,9 @@ internal sealed class ShardWorker : IDisposable
 
     /// <summary>Raised on the worker's thread after each durable barrier.</summary>
     public Action<ShardWorker>? BarrierPassed { get; set; }
+
+    /// <summary>Has this shard commit together with the others; null for a node's only shard.</summary>
+    public CommitGate? Gate { get; set; }
 
     public ShardId Id => _store.Id;
 
@@ -67,12 +81,15 @@ internal sealed class ShardWorker : IDisposable
     /// <summary>What survives a power loss.</summary>
     public Lsn Durable => new(Volatile.Read(ref _durable));
 
+    /// <summary>Commit on the primary to visible here.</summary>
+    public DelayHistogram Delays => _clock.Total;
+
     public long ChangesApplied { get; private set; }
 
     public long TransactionsApplied { get; private set; }
 
     /// <summary>What was spent on making positions durable and on copying SQLite's log back.</summary>
-    public TimeSpan SyncTime { get; private set; }
+    public TimeSpan SyncTime => _wal.Spent + _barrierTime;
 
     /// <summary>Ends when the worker has stopped; faulted when it stopped because of an error.</summary>
     public Task Stopped => _stopped.Task;
@@ -82,15 +99,20 @@ internal sealed class ShardWorker : IDisposable
 
     public void Start()
     {
-        _isCopying = Applier.Copies.Count > 0;
+        _isCopying = Applier.IsIncomplete;
         _thread.Start();
     }
 
     /// <summary>Before <see cref="Start"/>: creates the tables that are published and not here, and drops those no longer published.</summary>
-    public void Align(IReadOnlyList<TableSchema> published)
+    /// <param name="published">The tables of the publication.</param>
+    /// <param name="layout">The shard layout for a file that has none yet; null for a replica without.</param>
+    /// <param name="startOver">The tables, by their names here, to be copied again.</param>
+    public void Align(IReadOnlyList<TableSchema> published, ShardLayout? layout, IReadOnlyCollection<string> startOver)
     {
         _store.Begin(durable: false);
+        if (layout is not null && _store.LoadLayout() is null) Applier.Switch(layout);
         Applier.Align(published, Applier.Tables.ToDictionary(t => t.Schema.Id, t => t.Schema.Entry));
+        foreach (var table in Applier.Tables.Where(t => startOver.Contains(t.Schema.ReplicaName, StringComparer.Ordinal)).ToList()) Applier.Start(table.Schema);
         _store.Commit(_store.Position);
     }
 
@@ -103,37 +125,6 @@ internal sealed class ShardWorker : IDisposable
         return _stopped.Task;
     }
 
-    /// <summary>Runs <paramref name="action"/> on the worker's thread, between two changes.</summary>
-    /// <param name="action">What to do; it may write to the store when <paramref name="writes"/>.</param>
-    /// <param name="writes">Whether the result counts only once it is committed.</param>
-    /// <returns>The result; cancelled when the shard stops or rolls it back.</returns>
-    public Task<T> InvokeAsync<T>(Func<ChangeApplier, IShardStore, T> action, bool writes)
-    {
-        var completion = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        void Cancel() => completion.TrySetCanceled(CancellationToken.None);
-        void Run()
-        {
-            try
-            {
-                if (writes) EnsureOpen();
-                var result = action(Applier, _store);
-                if (writes) _awaitingCommit.Add((() => completion.TrySetResult(result), Cancel));
-                else completion.TrySetResult(result);
-            }
-            catch (UnstorableValueException exception)
-            {
-                completion.TrySetException(exception); // the table that it was for has been set aside
-            }
-            catch (Exception exception)
-            {
-                completion.TrySetException(exception);
-                throw; // the open transaction may be half done: the shard stops
-            }
-        }
-        if (!Queue.Post(new ShardCommand(Run, Cancel))) Cancel();
-        return completion.Task;
-    }
-
     /// <summary>
     /// Drops what is queued and the transaction that is half applied, because the stream broke or ends; afterwards the stream may start
     /// again after <see cref="Applied"/>.
@@ -143,11 +134,21 @@ internal sealed class ShardWorker : IDisposable
         {
             Queue.Clear(_pool);
             if (_insideChange) _discarded = true;
-            else if (!_atBoundary) Rollback();
+            else if (!_atBoundary || (_open && !MayCommitAlone)) Rollback();
             else if (_open) Commit();
+            _isHeld = false;
             return true;
         },
         writes: false);
+
+    /// <summary>On the worker's thread: all shards of the node have come to the end of a batch.</summary>
+    public void CommitWithOthers(long round)
+    {
+        if (!Gate!.IsCurrent(round)) return;
+        _isHeld = false;
+        if (_open && _atBoundary && !_insideChange) Commit(); // inside one only when another shard has failed
+        Gate.Committed(round);
+    }
 
     public void Dispose()
     {
@@ -158,17 +159,18 @@ internal sealed class ShardWorker : IDisposable
 
     private void Run()
     {
+        Queue.Turn.Enter();
         try
         {
             while (true)
             {
-                var wait = _draining ? TimeSpan.Zero : NextWait();
-                if (!TakeOne(commandsOnly: false, wait))
+                var wait = _draining && !_isHeld ? TimeSpan.Zero : NextWait();
+                if (!TakeOne(commandsOnly: _isHeld, wait))
                 {
                     if (_draining) break;
                     Idle();
                 }
-                if (_open && _atBoundary && IsBatchFull()) Commit();
+                if (_open && _atBoundary && IsBatchFull() && MayCommitAlone) Commit();
             }
             if (!_atBoundary) Rollback();
             else if (_open) Commit();
@@ -179,9 +181,14 @@ internal sealed class ShardWorker : IDisposable
         catch (Exception exception)
         {
             Queue.Close();
+            Gate?.Fail();
             CancelAwaiting();
             RollbackQuietly();
             _stopped.TrySetException(exception);
+        }
+        finally
+        {
+            Queue.Turn.Exit();
         }
     }
 
@@ -190,15 +197,19 @@ internal sealed class ShardWorker : IDisposable
     {
         if (!Queue.Take(wait, commandsOnly, out var command, out var part)) return false;
         if (command is not null) command.Run();
-        else Apply(part!);
+        else if (part!.EndsBatch) Arrive(part);
+        else Apply(part);
         return true;
     }
 
     private TimeSpan NextWait()
     {
+        _hasSlept = true;
+        _hasUpkeep = NeedsUpkeep;
         if (!_atBoundary) return Timeout.InfiniteTimeSpan; // the rest of this transaction comes, or a command says that it won't
-        if (_open) return TimeSpan.Zero;
-        if (Applied == Durable) return Timeout.InfiniteTimeSpan;
+        if (_isHeld) return Timeout.InfiniteTimeSpan;
+        if (_open) return MayCommitAlone ? TimeSpan.Zero : Timeout.InfiniteTimeSpan;
+        if (!_hasUpkeep) return Timeout.InfiniteTimeSpan;
         var wait = _options.BarrierInterval - _time.GetElapsedTime(_barrierAt);
         return wait > TimeSpan.Zero ? wait : TimeSpan.Zero;
     }
@@ -207,21 +218,53 @@ internal sealed class ShardWorker : IDisposable
     {
         if (!_open)
         {
-            Barrier();
-            CopyBackWal(_options.IdleWalBytesMax);
+            // The log is copied back once nothing has come for a whole interval: it would hold up who comes meanwhile.
+            if (Applied != Durable)
+            {
+                Barrier();
+                _wal.AfterCommit();
+                return;
+            }
+            _barrierAt = _time.GetTimestamp();
+            _wal.WhenIdle();
             return;
         }
-        var pause = _options.CommitPause - _time.GetElapsedTime(_committedAt);
+        var pause = _isBusy ? _options.CommitPause - _time.GetElapsedTime(_committedAt) : TimeSpan.Zero;
         if (pause > TimeSpan.Zero) Queue.Gather(pause);
         else Commit();
     }
 
-    private void WaitForChunk()
+    /// <summary>True when a commit leaves the position where it is, or when there is nobody to keep pace with.</summary>
+    private bool MayCommitAlone => Gate is null || _next == Applied;
+
+    private void WaitForCommand()
     {
         _insideChange = true;
         TakeOne(commandsOnly: true, Timeout.InfiniteTimeSpan);
         _insideChange = false;
         if (_discarded) throw new PartDiscardedException();
+    }
+
+    private void WaitForMove(RowMove move)
+    {
+        while (!move.IsDecided)
+        {
+            WaitForCommand();
+            if (!_draining || !Gate!.HasFailed) continue;
+            Queue.Clear(_pool); // who had the row has failed, and the node is stopping
+            throw new PartDiscardedException();
+        }
+    }
+
+    /// <summary>The end of a batch: nothing more is applied until every shard is here and all commit.</summary>
+    private void Arrive(TransactionPart marker)
+    {
+        _pool.Return(marker);
+        _isHeld = true;
+        if (!Gate!.Arrive()) return;
+        var pause = _options.CommitPause - _time.GetElapsedTime(_committedAt);
+        if (pause > TimeSpan.Zero) Queue.Gather(pause); // what follows closely shares the next commit, and readers find all shards at one position meanwhile
+        Gate.Release();
     }
 
     private void Apply(TransactionPart part)
@@ -233,6 +276,7 @@ internal sealed class ShardWorker : IDisposable
         try
         {
             if (!_skipping) ApplyNew(part);
+            else Applier.Tell(part);
         }
         catch (PartDiscardedException)
         {
@@ -249,10 +293,11 @@ internal sealed class ShardWorker : IDisposable
     {
         EnsureOpen();
         Applier.Apply(part);
-        foreach (var (table, column) in part.KeptAsText) _store.MarkPrimaryOnly(table, column);
+        foreach (var (table, column) in part.KeptAsText) Applier.MarkPrimaryOnly(table, column);
         _batchChanges += part.ChangeCount;
         ChangesApplied += part.ChangeCount;
         if (!part.Ends) return;
+        if (part.Layout is { } layout) Applier.Switch(layout);
         if (part.EndLsn <= _next)
             throw new DbSyncException(
                 ErrorCodes.OutOfOrder, $"Shard '{Id}' stands at {_next} and was given a transaction that ends at {part.EndLsn}.");
@@ -260,6 +305,7 @@ internal sealed class ShardWorker : IDisposable
         if (part.Xid == 0) return;
         _store.Journal(part.EndLsn, part.Xid);
         TransactionsApplied++;
+        _batchTransactions++;
         _clock.Applied(part);
     }
 
@@ -271,11 +317,19 @@ internal sealed class ShardWorker : IDisposable
         if (_open) return;
         _store.Begin(durable: false);
         _open = true;
-        _batchChanges = 0;
+        _batchChanges = _batchTransactions = 0;
         _batchStartedAt = _time.GetTimestamp();
     }
 
     private void Commit()
+    {
+        MakeVisible();
+        if (_time.GetElapsedTime(_barrierAt) >= _options.BarrierInterval) Barrier();
+        _wal.AfterCommit();
+        _committedAt = _time.GetTimestamp();
+    }
+
+    private void MakeVisible()
     {
         Debug.Assert(_open && _atBoundary, "A commit holds whole transactions.");
         var promoted = Applier.Promote(_next);
@@ -284,33 +338,13 @@ internal sealed class ShardWorker : IDisposable
         _open = false;
         Failpoint.Hit(Failpoint.AfterCommit);
         if (promoted) Failpoint.Hit(Failpoint.AfterTableLive);
-        _isCopying = Applier.Copies.Count > 0;
+        _isCopying = Applier.IsIncomplete;
         Volatile.Write(ref _applied, _next.Value);
         _clock.Visible();
         foreach (var (committed, _) in _awaitingCommit) committed();
         _awaitingCommit.Clear();
         Committed?.Invoke(this);
-        if (_time.GetElapsedTime(_barrierAt) >= _options.BarrierInterval) Barrier();
-        KeepWalShort();
-        _committedAt = _time.GetTimestamp();
-    }
-
-    /// <summary>The log is copied back beside the writing; the writer does the rest, and all of it where it grows faster than that.</summary>
-    private void KeepWalShort()
-    {
-        var bytes = _store.WalBytes;
-        if (bytes <= _options.WalBytesMax || (bytes <= _options.WalBytesHardMax && _store.CopyWalAside())) return;
-        CopyBackWal(_options.WalBytesMax);
-    }
-
-    private void CopyBackWal(long bytesMax)
-    {
-        if (_store.WalBytes <= bytesMax) return;
-        Failpoint.Hit(Failpoint.BeforeWalTruncation);
-        var started = _time.GetTimestamp();
-        _store.TruncateWal();
-        SyncTime += _time.GetElapsedTime(started);
-        Failpoint.Hit(Failpoint.AfterWalTruncation);
+        _isBusy = _batchTransactions >= _options.BusyTransactionsMin;
     }
 
     /// <summary>Makes everything committed so far survive a power loss; only such positions are acknowledged.</summary>
@@ -320,8 +354,9 @@ internal sealed class ShardWorker : IDisposable
         if (Durable == Applied) return;
         Failpoint.Hit(Failpoint.BeforeBarrier);
         _store.Begin(durable: true);
+        Applier.ForgetTold(Gate?.Durable ?? Applied);
         _store.Commit(Applied);
-        SyncTime += _time.GetElapsedTime(_barrierAt);
+        _barrierTime += _time.GetElapsedTime(_barrierAt);
         Volatile.Write(ref _durable, _applied);
         Failpoint.Hit(Failpoint.AfterBarrier);
         BarrierPassed?.Invoke(this);

@@ -13,6 +13,8 @@ internal sealed partial class SyncPipeline(
     PartPool pool,
     AcknowledgeTracker acknowledge,
     PositionHold hold,
+    CommitGate? gate,
+    LayoutFeed layouts,
     DelayMeter delays,
     Action controlTouched,
     PipelineOptions options,
@@ -106,7 +108,8 @@ internal sealed partial class SyncPipeline(
         {
             Volatile.Write(ref _stream, null);
             if (cancellationToken.IsCancellationRequested) await FinishAsync(stream, patience);
-            else await Task.WhenAll(shards.Where(s => !s.Stopped.IsCompleted).Select(s => s.DiscardAsync()));
+            else await DiscardAsync();
+            gate?.Reset();
             hold.Reset();
             acknowledge.Attach(null);
         }
@@ -121,6 +124,13 @@ internal sealed partial class SyncPipeline(
         await Task.Run(stream.Close);
     }
 
+    /// <summary>The stream broke: the shards keep what they have whole, and forget the rest.</summary>
+    private async Task DiscardAsync()
+    {
+        if (gate is not null) await Task.WhenAny(gate.SettleAsync(), Task.Delay(options.CloseMax, time, CancellationToken.None));
+        await Task.WhenAll(shards.Where(s => !s.Stopped.IsCompleted).Select(s => s.DiscardAsync()));
+    }
+
     private void Follow(IChangeStream stream, CancellationToken cancellationToken)
     {
         foreach (var part in stream.Read(pool, cancellationToken))
@@ -130,8 +140,14 @@ internal sealed partial class SyncPipeline(
             while (hold.TryTake(out var ready, cancellationToken))
             {
                 var touchesControl = ready.TouchesControl;
+                layouts.Notice(ready);
+                var (ends, layout) = (ready.Ends, ready.Layout);
                 var shares = router.Split(ready);
-                for (var i = 0; i < shares.Length; i++) shards[i].Queue.Enqueue(shares[i], cancellationToken);
+                gate?.BeginQueueing();
+                for (var i = 0; i < shares.Length; i++)
+                    if (stream.HasMore || !shards[i].TryApplyStraight(shares[i])) shards[i].Queue.Enqueue(shares[i], cancellationToken);
+                gate?.EndQueueing(ends);
+                if (layout is not null) layouts.Passed(layout);
                 if (touchesControl) controlTouched();
             }
         }

@@ -3,6 +3,9 @@ namespace DbSync;
 /// <summary>Says which shards of this node hold a row.</summary>
 internal interface IRowPlacement
 {
+    /// <summary>True when every shard holds every row, of whatever table.</summary>
+    bool IsWhole { get; }
+
     /// <summary>True when every shard holds all of the table, so that changes need no look at their rows.</summary>
     bool IsEverywhere(TableSchema table);
 
@@ -13,6 +16,8 @@ internal interface IRowPlacement
 /// <summary>Every table is a reference table: right for a node with one shard.</summary>
 internal sealed class EverywherePlacement : IRowPlacement
 {
+    public bool IsWhole => true;
+
     public bool IsEverywhere(TableSchema table) => true;
 
     public ulong ShardsOf(TableSchema table, ReadOnlySpan<byte> identity) => ulong.MaxValue;

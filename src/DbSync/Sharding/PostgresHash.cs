@@ -1,5 +1,7 @@
 using System.Buffers.Text;
+using System.Globalization;
 using System.Runtime.CompilerServices;
+using System.Text;
 
 namespace DbSync;
 
@@ -51,6 +53,17 @@ internal static class PostgresHash
         HashKind.Timestamp => OfInteger(ShardKeyText.Microseconds(cell.Bytes), seed),
         HashKind.Numeric => OfNumeric(cell.Bytes, seed),
         _ => throw ShardKeyText.Malformed(kind),
+    };
+
+    /// <summary>The hash of a value as .NET has it; null for a value whose form in PostgreSQL is not known for certain.</summary>
+    public static ulong? OfValue(HashKind kind, object value) => (kind, value) switch
+    {
+        (HashKind.Integer, long or int or short or byte) => OfInteger(Convert.ToInt64(value, CultureInfo.InvariantCulture)),
+        (HashKind.Boolean, bool boolean) => OfBoolean(boolean),
+        (HashKind.Uuid, Guid guid) => OfUuid(guid),
+        (HashKind.Text, string text) => OfBytes(Encoding.UTF8.GetBytes(text)),
+        (HashKind.Bytes, byte[] bytes) => OfBytes(bytes),
+        _ => null,
     };
 
     /// <summary>

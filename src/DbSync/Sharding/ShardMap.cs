@@ -46,8 +46,19 @@ internal sealed class ShardMap
     /// <summary>The ordinals of all shards that hold a bucket, the first copy first.</summary>
     public ReadOnlySpan<ushort> OwnersOf(Bucket bucket) => _owners.AsSpan(bucket.Number * Topology.Copies, Topology.Copies);
 
+    /// <summary>Whether a shard holds a copy of a bucket.</summary>
+    public bool IsHeld(Bucket bucket, ShardId shard)
+    {
+        foreach (var owner in OwnersOf(bucket))
+            if (Topology.Shards[owner].Id == shard) return true;
+        return false;
+    }
+
     /// <summary>The shard that holds the first copy of a bucket.</summary>
     public ShardId ShardOf(Bucket bucket) => Topology.Shards[FirstOwnerOf(bucket)].Id;
+
+    /// <summary>The same placement as another version.</summary>
+    public ShardMap Renumber(long version) => new(version, Topology, _owners);
 
     /// <summary>How many copies of buckets each shard holds, in the order of the shards.</summary>
     public int[] CountCopies()

@@ -38,6 +38,14 @@ internal interface IShardStore : IDisposable
     /// <exception cref="DbSyncException">DBS5001 when the key is there already, DBS4101 when a value or the row is too large, as from every change.</exception>
     void Insert(TableSchema table, ref ReadOnlySpan<byte> row);
 
+    /// <summary>Adds the rows of a copy.</summary>
+    /// <param name="table">Their table.</param>
+    /// <param name="rows">The cells of one row after another; they must stay where they are in memory meanwhile.</param>
+    /// <param name="isHere">Which of them belong here; null for all.</param>
+    /// <returns>How many were added.</returns>
+    /// <exception cref="DbSyncException">DBS5001 when a key is there already; the transaction must be rolled back then.</exception>
+    long InsertAll(TableSchema table, ReadOnlySpan<byte> rows, RowFilter? isHere);
+
     /// <summary>Sets the sent columns of the row with the new row's key; returns how many rows had it.</summary>
     int Update(TableSchema table, ReadOnlySpan<byte> row);
 
@@ -52,6 +60,20 @@ internal interface IShardStore : IDisposable
 
     void Truncate(TableSchema table);
 
+    /// <summary>The shard layout that holds at this position; null when there is none.</summary>
+    ShardLayout? LoadLayout();
+
+    void SaveLayout(ShardLayout layout);
+
+    /// <summary>Keeps a row that a transaction moved to another shard, which may have to be told of it again.</summary>
+    void SaveMoved(Lsn commit, TableSchema table, ReadOnlySpan<byte> identity, ReadOnlySpan<byte> row);
+
+    /// <summary>The cells of a row that was kept; null when there is none.</summary>
+    byte[]? LoadMoved(Lsn commit, TableSchema table, ReadOnlySpan<byte> identity);
+
+    /// <summary>Forgets rows that moved before a position; false when none is left.</summary>
+    bool ForgetMoved(Lsn before);
+
     IReadOnlyList<TableRecord> LoadTables();
 
     IReadOnlyList<ChunkRecord> LoadChunks(TableId table);
@@ -62,6 +84,9 @@ internal interface IShardStore : IDisposable
     void CreateTable(TableRecord record);
 
     void DropTable(TableId table);
+
+    /// <summary>Lets a shadow take its original's place, name and id; the original's rows go.</summary>
+    void PutInPlace(TableSchema shadow);
 
     /// <summary>Builds the indexes of the primary that are not there yet.</summary>
     void CreateIndexes(TableSchema table);
@@ -81,6 +106,13 @@ internal interface IShardStore : IDisposable
     /// <summary>Remembers a transaction whose change was dropped because its chunk is not here yet.</summary>
     void SaveDroppedTransaction(TableId table, ulong xid);
 
+    /// <summary>The rows of a table under copy that were read by themselves, by the cells of their keys.</summary>
+    IReadOnlyList<(byte[] Key, TransactionSnapshot Snapshot)> LoadRows(TableId table);
+
+    void SaveRow(TableId table, byte[] key, TransactionSnapshot snapshot);
+
+    void ForgetRows(TableId table);
+
     /// <summary>Forgets those below <paramref name="below"/>.</summary>
     void ForgetDroppedTransactions(TableId table, ulong below);
 
@@ -97,3 +129,7 @@ internal interface IShardStore : IDisposable
     /// <returns>False when too little is left for that: what is left is quickly done by <see cref="TruncateWal"/>.</returns>
     bool CopyWalAside();
 }
+
+/// <summary>Whether a row belongs to a shard.</summary>
+/// <param name="row">Its cells.</param>
+internal delegate bool RowFilter(ReadOnlySpan<byte> row);

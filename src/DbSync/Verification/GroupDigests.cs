@@ -26,6 +26,11 @@ internal sealed class GroupDigests
         _sums[group] += sum;
     }
 
+    public void Add(GroupDigests other)
+    {
+        for (var group = 0; group < GroupCount; group++) AddGroup(group, other._rows[group], other._sums[group]);
+    }
+
     /// <summary>The groups in which two sides differ.</summary>
     public IReadOnlyList<int> DifferingFrom(GroupDigests other) =>
         [.. Enumerable.Range(0, GroupCount).Where(g => _rows[g] != other._rows[g] || _sums[g] != other._sums[g])];

@@ -38,6 +38,9 @@ internal static class CopyBenchmark
                 $"initial copy, round {round + 1}: native {theirs.TotalSeconds:0.00} s, DbSync {ours.TotalSeconds:0.00} s"));
         }
         report.Add(ReplicationBenchmark.AtLeast("initial copy", "rows/s", speed, 2));
+        report.Add(ReplicationBenchmark.AtLeast("initial copy, raised goal", "rows/s", speed, 3));
+        report.Add(new Figure(
+            "initial copy beside COPY read to nowhere", speed.Ours, "rows/s", "COPY read to nowhere", 1 / read.Ratio, ">= 0.7 x", 1 / read.Ratio >= 0.7));
         report.Add(new Figure("initial copy, native", speed.Theirs, "rows/s"));
         report.Add(new Figure("floor: COPY binary read to nowhere", read.Ours, "rows/s", "DbSync", read.Ratio));
         report.Add(new Figure("floor: raw prepared inserts into SQLite", write.Ours, "rows/s", "DbSync", write.Ratio));
@@ -81,7 +84,7 @@ internal static class CopyBenchmark
     {
         using var directory = new Testing.TemporaryDirectory();
         using var database = new SqliteDatabase(directory["floor.db"], "floor");
-        database.Execute("PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -65536");
+        database.Execute("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -65536");
         database.Execute(
             "CREATE TABLE orders (id INTEGER PRIMARY KEY, customer_id INTEGER, status TEXT, amount TEXT, created_at TEXT, payload TEXT)");
         using var insert = database.Prepare("INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?)");

@@ -39,6 +39,19 @@ internal static class Workload
             END LOOP;
         END $$;
 
+        CREATE PROCEDURE write_pings(per_second int) LANGUAGE plpgsql AS $$
+        DECLARE id bigint := coalesce((SELECT min(ping.id) FROM ping), 0); due timestamptz := clock_timestamp(); pause float;
+        BEGIN
+            LOOP
+                id := least(id, 0) - 1;
+                INSERT INTO ping VALUES (id);
+                COMMIT;
+                due := due + interval '1 second' / per_second;
+                pause := extract(epoch FROM due - clock_timestamp());
+                IF pause > 0 THEN PERFORM pg_sleep(pause); END IF;
+            END LOOP;
+        END $$;
+
         CREATE PROCEDURE write_tpcb(total int, scale int) LANGUAGE plpgsql AS $$
         DECLARE a int; t int; b int; d int;
         BEGIN

@@ -31,16 +31,40 @@ internal sealed class CliReplica : IAsyncDisposable
         return replica;
     }
 
-    /// <summary>The one shard file.</summary>
+    /// <summary>The one shard file before everything is copied again.</summary>
     public string ShardFile => Path.Combine(Data, "main.1.db");
 
     /// <summary>Starts a command and returns at once; <paramref name="data"/> is another data directory than this one's.</summary>
-    public TestProcess Start(string command, string? data = null)
+    public TestProcess Start(string command, string? data = null) => Start([command], data: data);
+
+    /// <summary>Starts a command and returns at once; it dies at <paramref name="failpoint"/>.</summary>
+    public TestProcess Start(string[] arguments, string? failpoint = null, string? data = null)
     {
         var environment = Environment();
         if (data is not null) environment["DBSYNC_DATA"] = data;
-        return DbSyncTool.Start([command], environment, _directory.Path);
+        if (failpoint is not null) environment[Failpoint.EnvironmentVariable] = failpoint;
+        return DbSyncTool.Start(arguments, environment, _directory.Path);
     }
+
+    /// <summary>Waits until the file that readers use now is no longer stale and holds what the primary has; the node must run.</summary>
+    public async Task CatchUpAsync(TestProcess node, TimeSpan? timeout = null)
+    {
+        var target = Lsn.Parse(await ScalarAsync<string>("SELECT pg_current_wal_insert_lsn()::text"));
+        await Eventually.Async(
+            _ =>
+            {
+                if (node.HasExited) throw new InvalidOperationException($"The tool ended with {node.ExitCode}: {node.StandardError}");
+                return Task.FromResult((File: NodeFile.Load(Data), Status: LiveStatus.TryLoad(Data)));
+            },
+            now => now.File.StaleSince is null && now.Status is { Copying: false } status && status.ProcessId == node.ProcessId && Lsn.Parse(status.AppliedLsn) >= target,
+            timeout ?? TimeSpan.FromSeconds(60),
+            now => $"{now.File} {now.Status} {node.StandardError}",
+            Cancellation);
+    }
+
+    /// <summary>The differences between the primary and the file that readers use now; nothing may be writing.</summary>
+    public Task<IReadOnlyList<string>> CompareAsync() => ReplicaOracle.CompareAsync(
+        _server.ConnectionStringFor(Database), "dbsync_main", [.. NodeFile.Load(Data).Shards.Select(s => Path.Combine(Data, s.File))]);
 
     /// <summary>Copies the data directory as it stands, for a second process on the same slot.</summary>
     public string CopyData(string name)

@@ -28,16 +28,13 @@ internal sealed class ToolNode : IAsyncDisposable
     /// <param name="connectionString">A database of the test's own.</param>
     /// <param name="schemaSql">Its tables.</param>
     /// <param name="cancellationToken">Ends the setup.</param>
-    /// <param name="shards">How many shards the node has: more than the one that init makes are written into its identity.</param>
-    public static async Task<ToolNode> CreateAsync(string connectionString, string schemaSql, CancellationToken cancellationToken, int shards = 1)
+    /// <param name="sharding">How the replica is sharded: further arguments of init.</param>
+    public static async Task<ToolNode> CreateAsync(string connectionString, string schemaSql, CancellationToken cancellationToken, params string[] sharding)
     {
         var node = new ToolNode(connectionString);
-        await node.ExecuteAsync(schemaSql);
-        var init = await DbSyncTool.RunAsync(["init"], node._environment, cancellationToken: cancellationToken);
+        if (schemaSql.Length > 0) await node.ExecuteAsync(schemaSql);
+        var init = await DbSyncTool.RunAsync(["init", .. sharding], node._environment, cancellationToken: cancellationToken);
         init.ExitCode.ShouldBe(0, init.StandardError);
-        if (shards > 1)
-            (NodeFile.Load(node.DataPath) with { Shards = [.. Enumerable.Range(0, shards).Select(i => new NodeFile.Shard($"s{i}", NodeFile.FileNameOf($"s{i}", 1)))] })
-                .Save(node.DataPath);
         return node;
     }
 
@@ -70,6 +67,9 @@ internal sealed class ToolNode : IAsyncDisposable
         await _process.DisposeAsync();
         _process = null;
     }
+
+    /// <summary>Compares the stopped node's rows with the primary's; returns the tool's exit code.</summary>
+    public async Task<int> VerifyAsync() => (await DbSyncTool.RunAsync(["verify"], _environment)).ExitCode;
 
     public IReadOnlyList<string> ShardFiles => Directory.GetFiles(DataPath, "*.db");
 

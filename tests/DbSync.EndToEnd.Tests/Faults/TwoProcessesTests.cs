@@ -108,7 +108,8 @@ public sealed class TwoProcessesTests(PostgresFixture postgres)
     private static async Task<TestProcess> StartAndPauseAsync(CliReplica replica)
     {
         await replica.JsonAsync(0, "init");
-        var node = await replica.StartAsync();
+        var node = replica.Start(["run", "--on-slot-loss", "stop"]); // else it would copy everything again
+        await node.WaitForLineAsync(l => l == "streaming", TimeSpan.FromSeconds(90), cancellationToken: Cancel);
         await replica.ExecuteAsync("INSERT INTO t VALUES (0, 'followed')");
         await Eventually.Async(async _ => (await replica.JsonAsync(0, "sql", "SELECT count(*) FROM t")).GetProperty("rows")[0][0].GetInt64() == 2001, cancellationToken: Cancel);
         await replica.ExecuteAsync("DELETE FROM t WHERE id = 0");

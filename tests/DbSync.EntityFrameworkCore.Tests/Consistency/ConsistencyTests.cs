@@ -1,5 +1,6 @@
 using DbSync.EntityFrameworkCore.Consistency;
 using DbSync.EntityFrameworkCore.Tests.Shop;
+using DbSync.Sqlite;
 using DbSync.Testing;
 using Microsoft.EntityFrameworkCore;
 
@@ -32,6 +33,30 @@ public sealed class ConsistencyTests(ShopFixture shop)
         node.Run();
         await using var patient = CounterContext.On(node, o => o.WaitUpTo(Long));
         (await ReadAsync(patient, ReadConsistency.Strong)).ShouldBe((7, RouteReason.Replica));
+    }
+
+    /// <summary>While everything is copied again the old file stands still: what it can't have is not waited for; then readers move over.</summary>
+    [Fact]
+    public async Task A_stale_replica_keeps_nobody_waiting_and_readers_move_to_the_file_that_takes_its_place()
+    {
+        await using var node = await NodeAsync();
+        await using var db = CounterContext.On(node, o => o.WaitUpTo(Long));
+        (await ReadAsync(db, ReadConsistency.Session)).ShouldBe((0, RouteReason.Replica));
+        await node.StopAsync();
+        var stale = NodeFile.Load(node.DataPath) with { StaleSince = DateTimeOffset.UnixEpoch };
+        stale.Save(node.DataPath);
+        await node.ExecuteAsync("UPDATE counters SET value = 7");
+
+        var started = TimeProvider.System.GetTimestamp();
+        await Eventually.Async(async _ => (await ReadAsync(db, ReadConsistency.Strong)).Route == RouteReason.NotFresh, cancellationToken: Cancel);
+        TimeProvider.System.GetElapsedTime(started).ShouldBeLessThan(Long / 2);
+        (await ReadAsync(db, ReadConsistency.Eventual)).ShouldBe((0, RouteReason.Replica));
+
+        var next = NodeFile.FileNameOf(stale.Shards[0].Id, 2);
+        File.Copy(Path.Combine(node.DataPath, stale.Shards[0].File), Path.Combine(node.DataPath, next));
+        using (var file = new SqliteDatabase(Path.Combine(node.DataPath, next), "shard")) file.Execute("UPDATE counters SET value = 8");
+        (stale with { StaleSince = null, Shards = [stale.Shards[0] with { File = next }] }).Save(node.DataPath);
+        await Eventually.Async(async _ => await ReadAsync(db, ReadConsistency.Eventual) == (8, RouteReason.Replica), cancellationToken: Cancel);
     }
 
     [Fact]
@@ -145,6 +170,50 @@ public sealed class ConsistencyTests(ShopFixture shop)
         await using var db = new CounterContext(new DbContextOptionsBuilder<CounterContext>().UseNpgsql(asTenant).UseDbSync(node.DataPath).Options);
         db.Counters.AsNoTracking().GetRoute().Reason.ShouldBe(RouteReason.Rights);
         (await db.Counters.AsNoTracking().CountAsync(Cancel)).ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Rights_that_change_while_the_application_runs_are_followed_with_the_log()
+    {
+        await using var node = await NodeAsync();
+        await node.ExecuteAsync("CREATE ROLE guest LOGIN; GRANT SELECT ON counters TO guest");
+        var asGuest = new Npgsql.NpgsqlConnectionStringBuilder(node.ConnectionString) { Username = "guest" }.ConnectionString;
+        await using var db = new CounterContext(new DbContextOptionsBuilder<CounterContext>().UseNpgsql(asGuest).UseDbSync(node.DataPath, o => o.WaitUpTo(Long)).Options);
+        var query = db.Counters.AsNoTracking().WithConsistency(ReadConsistency.Eventual);
+        query.GetRoute().Reason.ShouldBe(RouteReason.Replica);
+        foreach (var (change, route) in new[]
+        {
+            ("ALTER TABLE counters ENABLE ROW LEVEL SECURITY", RouteReason.Rights), ("ALTER ROLE guest BYPASSRLS", RouteReason.Replica),
+            ("REVOKE SELECT ON counters FROM guest", RouteReason.Rights), ("GRANT SELECT ON counters TO guest", RouteReason.Replica),
+        })
+        {
+            await node.ExecuteAsync(change);
+            await Eventually.Async(() => query.GetRoute().Reason == route, TimeSpan.FromSeconds(15), () => change, Cancel); // far less than a minute
+        }
+    }
+
+    [Fact]
+    public async Task The_applications_role_moves_the_replica_on_by_a_function_alone()
+    {
+        await using var node = await NodeAsync();
+        node.Options = node.Options with { HeartbeatInterval = TimeSpan.FromHours(1) };
+        await node.StopAsync();
+        node.Run();
+        await node.CatchUpAsync();
+        await node.ExecuteAsync("CREATE ROLE writer LOGIN; GRANT USAGE ON SCHEMA dbsync TO writer; GRANT EXECUTE ON FUNCTION dbsync.nudge() TO writer");
+        await node.ExecuteAsync("GRANT SELECT ON counters TO writer; CREATE TABLE elsewhere (id int); GRANT ALL ON elsewhere TO writer");
+        var asWriter = new Npgsql.NpgsqlConnectionStringBuilder(node.ConnectionString) { Username = "writer" }.ConnectionString;
+        await using var db = new CounterContext(new DbContextOptionsBuilder<CounterContext>().UseNpgsql(asWriter)
+            .UseDbSync(node.DataPath, o => o.WaitUpTo(Long).LimitStaleness(null).ThrowOnFallback()).Options);
+        await Eventually.Async(
+            async _ =>
+            {
+                await db.Database.ExecuteSqlAsync($"SET synchronous_commit = off; INSERT INTO elsewhere VALUES (1)", Cancel);
+                (await ReadAsync(db, ReadConsistency.Session)).ShouldBe((0, RouteReason.Replica));
+                return (long)(await node.ScalarAsync("SELECT count(*) FROM dbsync.heartbeat WHERE node = 'readers'"))!;
+            },
+            readers => readers == 1, cancellationToken: Cancel); // the log may come first by itself
+        (await Should.ThrowAsync<Npgsql.PostgresException>(() => db.Database.ExecuteSqlAsync($"UPDATE dbsync.heartbeat SET beat = 0", Cancel))).SqlState.ShouldBe("42501");
     }
 
     private static async Task<(long Value, RouteReason Route)> ReadAsync(CounterContext db, ReadConsistency consistency)

@@ -25,6 +25,13 @@ internal static class PredicateCases
     private static readonly Guid[] Refs = [Ref, Guid.Empty];
     private static readonly DateTime[] Moments = [Moment];
     private static readonly byte[] Bytes = [0, 85];
+    private static readonly DateTime FinestMoment = Moment.AddDays(31).AddTicks(26);
+
+    private static TimeOnly Finer { get; } = new TimeOnly(7, 7).Add(TimeSpan.FromTicks(17)); // no readonly field, so a parameter
+
+    private static TimeSpan FinerSpan { get; } = TimeSpan.FromSeconds(375) + TimeSpan.FromTicks(7);
+
+    private static DateTime FinerMoment() => FinestMoment;
 
     public static IEnumerable<ParityCase> All =>
     [
@@ -79,12 +86,21 @@ internal static class PredicateCases
         Where(c => Some.Any(s => s == c.Id)),
         Where(c => (c.Id & 1) == 1),
         Where(c => (c.Id | 1) == c.Id),
-        Where(c => c.Id == c.Small + 5).To(RouteReason.NotAlike),
+        Where(c => c.Id == c.Small + 5),
+        Where(c => c.Small * 3 > c.Id - 5),
+        Where(c => c.Small - Three > -4),
+        Where(c => c.Small * 20000 > c.Id).Fails(),
         Where(c => c.Id * 1000000000 > 5).Fails(),
         Where(c => c.Big + 1 > 0).Fails(),
         Where(c => c.Big * 2 > 5).Fails(),
         Where(c => c.Id / Three == 2),
-        Where(c => c.Id % c.Id == 0).To(RouteReason.NotAlike),
+        Where(c => c.Id % c.Id == 0),
+        Where(c => 100 / c.Id > 3),
+        Where(c => c.Big / c.Id > 3),
+        Where(c => c.Big % c.Id == 2),
+        Where(c => c.Id / (c.Id - 3) == 2).Fails(),
+        Where(c => c.Id % (c.Id - 3) == 2).Fails(),
+        Where(c => c.Big / (c.Parent ?? -1) == 2).Fails(),
 
         // booleans
         Where(c => c.Active),
@@ -207,7 +223,11 @@ internal static class PredicateCases
         Where(c => c.Credit / 3 > 1).To(RouteReason.NotAlike),
         Where(c => Math.Round(c.Credit) == 10).To(RouteReason.NotAlike),
         Where(c => c.Credit % 2 == 0).To(RouteReason.NotAlike),
-        Where(c => c.Credit * 2 == 20m).To(RouteReason.NotAlike),
+        Where(c => c.Credit * 2 == 20m),
+        Where(c => c.Credit * 2 != 20m),
+        Where(c => c.Credit + 0.10m == c.Precise * 10.1m),
+        Where(c => c.Bonus * 2 == c.Bonus + c.Bonus),
+        Where(c => c.Bonus * 2 != c.Credit + 1),
         Where(c => c.Credit > c.Id).To(RouteReason.NotAlike),
         Where(c => c.Credit == c.Id).To(RouteReason.NotAlike),
 
@@ -220,8 +240,18 @@ internal static class PredicateCases
         Where(c => c.Ratio > 0),
         Where(c => c.Score == c.Id),
         Where(c => c.Ratio == 1.1f).To(RouteReason.NotAlike),
-        Where(c => c.Score * 2 > 1).To(RouteReason.NotAlike),
-        Where(c => Math.Floor(c.Score) == 1).To(RouteReason.NotAlike),
+        Where(c => c.Score * 2 > 1),
+        Where(c => c.Score + 0.1 == 0.2),
+        Where(c => c.Score - 1.5 < 0),
+        Where(c => c.Score / 3 > 0.3),
+        Where(c => 3 / c.Score > 0.3).Fails(),
+        Where(c => c.Score * c.Score > 1).Fails(),
+        Where(c => c.Score * 1e300 > 1).Fails(),
+        Where(c => Math.Floor(c.Score) == 1),
+        Where(c => Math.Ceiling(c.Score) == -1),
+        Where(c => Math.Truncate(c.Score) == -1),
+        Where(c => Math.Sqrt(c.Id) > 5),
+        Where(c => Math.Sqrt(c.Score) > 1).Fails(),
 
         // dates and times
         Where(c => c.CreatedAt == Moment),
@@ -262,7 +292,14 @@ internal static class PredicateCases
         Where(c => c.Patience > Span),
         Where(c => c.Patience == null),
         Where(c => c.CreatedAt.AddDays(1) > Moment).To(RouteReason.NotAlike),
-        Where(c => c.CreatedAt.DayOfWeek == DayOfWeek.Monday).To(RouteReason.NotAlike),
+        Where(c => c.CreatedAt.DayOfWeek == DayOfWeek.Monday),
+        Where(c => c.Birthday.DayOfWeek != DayOfWeek.Sunday),
+        Where(c => c.LastSeen!.Value.DayOfWeek == DayOfWeek.Friday),
+        Where(c => c.Wakes == Finer),
+        Where(c => c.Wakes < Finer),
+        Where(c => c.Patience == FinerSpan),
+        Where(c => c.CreatedAt <= FinerMoment()),
+        Where(c => c.CreatedAt <= FinestMoment),
         Where(c => c.CreatedAt > DateTime.UtcNow).To(RouteReason.NotAlike),
         Where(c => c.CreatedAt == Plain).Fails(),
 

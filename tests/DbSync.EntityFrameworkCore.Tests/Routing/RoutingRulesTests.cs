@@ -201,6 +201,24 @@ public sealed class RoutingRulesTests(ShopFixture shop)
         db.Customers.GetRoute().Reason.ShouldBe(RouteReason.OtherDatabase);
     }
 
+    [Theory]
+    [InlineData("Search Path", "tenant7", RouteReason.OtherDatabase)]
+    [InlineData("Search Path", "tenant7,public", RouteReason.OtherDatabase)]
+    [InlineData("Search Path", "public", RouteReason.Replica)]
+    [InlineData("Database", "postgres", RouteReason.OtherDatabase)] // a tenant's own database, on the same server
+    public async Task A_tenants_schema_or_database_is_not_taken_for_the_replicas(string key, string value, RouteReason expected)
+    {
+        await using var node = await NodeUnderTest.CreateAsync(
+            await shop.CreateDatabaseAsync(), $"CREATE SCHEMA tenant7; {CounterContext.Schema}", "counters", Cancel);
+        node.Run();
+        await node.CatchUpAsync();
+        var database = (string)(await node.ScalarAsync("SELECT current_database()"))!;
+        (NodeFile.Load(node.DataPath) with { Database = database }).Save(node.DataPath); // as 'dbsync init' writes it
+        var elsewhere = new Npgsql.NpgsqlConnectionStringBuilder(node.ConnectionString) { [key] = value }.ConnectionString;
+        await using var db = new CounterContext(new DbContextOptionsBuilder<CounterContext>().UseNpgsql(elsewhere).UseDbSync(node.DataPath, o => o.WaitUpTo(TimeSpan.FromSeconds(30))).Options);
+        db.Counters.AsNoTracking().GetRoute().Reason.ShouldBe(expected);
+    }
+
     [Fact]
     public async Task Connection_interceptors_keep_queries_on_the_primary_unless_trusted()
     {

@@ -9,14 +9,16 @@ public sealed class ShopFixture : IAsyncLifetime
 {
     private readonly PostgresFixture _postgres = new();
     private readonly SemaphoreSlim _starting = new(1, 1);
-    private NodeUnderTest? _node;
+    private readonly Dictionary<int, NodeUnderTest> _nodes = [];
 
-    public async Task<NodeUnderTest> GetAsync()
+    /// <summary>The node with so many shards; several hold customers, orders and products spread over them.</summary>
+    public async Task<NodeUnderTest> GetAsync(int shards = 1)
     {
         await _starting.WaitAsync();
         try
         {
-            return _node ??= await StartAsync(await CreateDatabaseAsync());
+            if (!_nodes.TryGetValue(shards, out var node)) _nodes.Add(shards, node = await StartAsync(await CreateDatabaseAsync(), shards));
+            return node;
         }
         finally
         {
@@ -28,10 +30,10 @@ public sealed class ShopFixture : IAsyncLifetime
     public Task<string> CreateDatabaseAsync() => _postgres.CreateDatabaseAsync();
 
     /// <summary>A node of the test's own, with the shop's tables and rows.</summary>
-    public static async Task<NodeUnderTest> StartAsync(string connectionString)
+    public static async Task<NodeUnderTest> StartAsync(string connectionString, int shards = 1)
     {
         await using var db = Plain(connectionString);
-        var node = await NodeUnderTest.CreateAsync(connectionString, $"SET synchronous_commit = off;\n{db.Database.GenerateCreateScript()}", Tables, CancellationToken.None);
+        var node = await NodeUnderTest.CreateAsync(connectionString, $"SET synchronous_commit = off;\n{db.Database.GenerateCreateScript()}", Tables, CancellationToken.None, shards, shards == 1 ? [] : ShardKeys);
         await ShopData.SeedAsync(db);
         node.Run();
         await node.CatchUpAsync();
@@ -53,10 +55,12 @@ public sealed class ShopFixture : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        if (_node is not null) await _node.DisposeAsync();
+        foreach (var node in _nodes.Values) await node.DisposeAsync();
         await _postgres.DisposeAsync();
         _starting.Dispose();
     }
+
+    private static readonly (string Table, string Column)[] ShardKeys = [("Customers", "Id"), ("sales.orders", "Id"), ("Products", "Id"), ("Animals", "Id")];
 
     private const string Tables =
         """

@@ -1,6 +1,7 @@
 using CsCheck;
 using DbSync.Locking;
 using DbSync.Testing;
+using DbSync.Testing.Contracts;
 
 namespace DbSync.Postgres.Tests.Locking;
 

@@ -1,6 +1,7 @@
 using DbSync.Locking;
 using DbSync.Postgres.Locking;
 using DbSync.Testing;
+using DbSync.Testing.Contracts;
 using Npgsql;
 
 namespace DbSync.Postgres.Tests.Locking;
@@ -20,7 +21,9 @@ public sealed class FenceSecurityTests(PostgresFixture postgres) : FenceTestBase
             "SELECT * FROM dbsync.fence", "DELETE FROM dbsync.fence", "UPDATE dbsync.lock_resource SET epoch = 0",
             "INSERT INTO dbsync.fence_reader (token) VALUES (1)", "SELECT dbsync.fence_prune('accounts', 9223372036854775807)",
             "SELECT dbsync.fence_take_exclusive('empty', 1)", "ALTER FUNCTION dbsync.lock_epoch(text) RESET ALL",
-            "DROP TABLE dbsync.fence", "TRUNCATE dbsync.fence",
+            "DROP TABLE dbsync.fence", "TRUNCATE dbsync.fence", "UPDATE dbsync.fence_floor SET token = 0",
+            "SELECT dbsync.fence_may_register('empty', 1)", "ALTER TABLE dbsync.fence DISABLE TRIGGER ALL", "SET session_replication_role = replica",
+            "CREATE FUNCTION dbsync.fence_shared(int) RETURNS int LANGUAGE sql AS 'SELECT 1'",
         ];
         foreach (var sql in forbidden)
         {
@@ -86,7 +89,7 @@ public sealed class FenceSecurityTests(PostgresFixture postgres) : FenceTestBase
             CREATE ROLE {role} LOGIN;
             GRANT CREATE ON DATABASE {new NpgsqlConnectionStringBuilder(ConnectionString).Database} TO {role};
             GRANT USAGE ON SCHEMA dbsync TO {role};
-            GRANT EXECUTE ON FUNCTION dbsync.lock_epoch, dbsync.lock_epoch_advance, dbsync.fence_exclusive, dbsync.fence_shared TO {role};
+            GRANT EXECUTE ON FUNCTION dbsync.lock_epoch, dbsync.lock_epoch_advance, dbsync.fence_exclusive, dbsync.fence_shared, dbsync.fence_trim TO {role};
             """);
         await create.ExecuteNonQueryAsync(Ct);
         return NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(ConnectionString) { Username = role }.ConnectionString);

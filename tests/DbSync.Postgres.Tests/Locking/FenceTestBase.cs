@@ -1,6 +1,7 @@
 using DbSync.Locking;
 using DbSync.Postgres.Locking;
 using DbSync.Testing;
+using DbSync.Testing.Contracts;
 using Npgsql;
 
 namespace DbSync.Postgres.Tests.Locking;
@@ -40,7 +41,7 @@ public abstract class FenceTestBase(PostgresFixture postgres) : IAsyncLifetime
         GC.SuppressFinalize(this);
     }
 
-    internal KnownLock Lock(LockMode mode, long sequence, params KeyRange[] ranges) => new(Accounts, mode, Epoch, sequence, ranges);
+    protected KnownLock Lock(LockMode mode, long sequence, params KeyRange[] ranges) => new(Accounts, mode, Epoch, sequence, ranges);
 
     protected static KeyRange R(int low, int high) => KeyRange.HalfOpen(low, high);
 

@@ -1,6 +1,8 @@
 using System.Data;
 using DbSync.Locking;
+using DbSync.Postgres.Locking;
 using DbSync.Testing;
+using DbSync.Testing.Contracts;
 using Npgsql;
 
 namespace DbSync.Postgres.Tests.Locking;
@@ -143,6 +145,37 @@ public sealed class PostgresFenceTests(PostgresFixture postgres) : FenceTestBase
         await Refused(Lock(X, 14, R(100, 101)));
         await Register(Lock(X, 15, R(15, 16)));
         await Refused(Lock(X, 15, R(16, 17)));
+    }
+
+    [Fact]
+    public async Task What_nobody_has_used_for_days_is_forgotten_by_itself_and_stays_refused()
+    {
+        for (var i = 1; i <= 20; i++) await Register(Lock(i % 2 == 0 ? S : X, i, R(i, i + 1)));
+        await Register(Lock(X, FencingToken.SequenceMax, R(90, 91))); // forged
+        await Age("true");
+        await Register(Lock(X, 7, R(7, 8))); // still used: it was granted long ago, and proves its lock
+        (await Scalar<long>("SELECT dbsync.fence_trim('accounts')")).ShouldBe(16, "tokens 1 to 6, and the rows that only say that shared holders were there");
+        (await Scalar<long>("SELECT dbsync.fence_trim('accounts')")).ShouldBe(0);
+        await Refused(Lock(X, 6, R(6, 7)));
+        await Refused(Lock(X, 5, R(70, 71)));
+        await Register(Lock(X, 7, R(7, 8)));
+        await Refused(Lock(X, 7, R(8, 9)));
+        await Register(Lock(X, 8, R(1, 3)));
+        await Register(Lock(X, 21, R(0, 90)));
+
+        await Age("true");
+        await new PostgresFence(Database).RegisterAsync(Lock(X, 30, R(0, 90)), Ct); // the first of a process's registrations trims
+        (await Scalar<long>("SELECT count(*) FROM dbsync.fence")).ShouldBe(2, "the one in use, and the forged one, which only a reset ends");
+        await Register(Lock(X, 29, R(91, 100)));
+        await Refused(Lock(X, 29, R(90, 91)));
+
+        Task Age(string what) => Execute($"UPDATE dbsync.fence SET seen_on = seen_on - 3 WHERE {what}; UPDATE dbsync.fence_reader SET seen_on = seen_on - 3 WHERE {what}");
+    }
+
+    private async Task Execute(string sql)
+    {
+        await using var command = Database.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync(Ct);
     }
 
     [Fact]

@@ -68,6 +68,32 @@ public abstract class ReplicaStoreContract : IDisposable
         Commit(shard, 30, () => Insert(shard, Keyed, 2, "x", "y"));
     });
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(64)]
+    [InlineData(1000)]
+    public void Copied_rows_come_in_together_but_only_those_that_belong_here(int count) => Use(shard =>
+    {
+        var rows = new ChangeBuffer(1 << 20);
+        for (var i = 0; i < count; i++) rows.Append(TestTable.Row(i, $"row {i}", i % 3 == 0 ? null : ""));
+        Commit(shard, 10, () =>
+        {
+            Make(shard, Keyed);
+            Make(shard, Keyless);
+            shard.InsertAll(Keyed, rows.Written, null).ShouldBe(count);
+            var seen = 0;
+            shard.InsertAll(Keyless, rows.Written, _ => seen++ % 2 == 0).ShouldBe((count + 1) / 2);
+        });
+        foreach (var i in new[] { 0, count / 2, count - 1 }) Read(shard, Keyed, i).ShouldBe([(long)i, $"row {i}", i % 3 == 0 ? null : ""]);
+        Commit(shard, 20, () =>
+        {
+            for (var i = 0; i < count; i++) shard.Delete(Keyless, TestTable.Row(i, $"row {i}", i % 3 == 0 ? null : "")).ShouldBe(i % 2 == 0 ? 1 : 0);
+        });
+        shard.Begin(durable: false);
+        Should.Throw<DbSyncException>(() => shard.InsertAll(Keyed, rows.Written, null)).Code.ShouldBe(ErrorCodes.Diverged);
+        shard.Rollback();
+    });
+
     [Fact]
     public void What_was_not_committed_is_gone_after_a_new_opening()
     {

@@ -24,7 +24,7 @@ internal sealed class ContainerRedis : IRedisHost
     {
         // A port of our choice, so that it stays the same over a restart.
         var port = FreePort.Next();
-        var lines = string.Join('\n', options.Lines().Prepend("bind 0.0.0.0").Prepend("protected-mode no")) + "\n";
+        var lines = string.Join('\n', options.Lines(InnerPort).Prepend("bind 0.0.0.0").Prepend("protected-mode no")) + "\n";
         var container = new RedisBuilder(Image)
             .WithPortBinding(port, InnerPort)
             .WithResourceMapping(Encoding.UTF8.GetBytes(lines), Configuration)

@@ -58,13 +58,12 @@ internal sealed class LocalRedis(RedisServerOptions options) : IRedisHost
         IEnumerable<string> own =
         [
             $"bind {HostName}",
-            string.Create(CultureInfo.InvariantCulture, $"port {Port}"),
             $"dir {_directory.Path}",
             "daemonize no",
             "enable-debug-command local",
         ];
         var configuration = _directory["redis.conf"];
-        await File.WriteAllLinesAsync(configuration, own.Concat(options.Lines()), cancellationToken).ConfigureAwait(false);
+        await File.WriteAllLinesAsync(configuration, own.Concat(options.Lines(Port)), cancellationToken).ConfigureAwait(false);
         if (Process is not null)
             await Process.DisposeAsync().ConfigureAwait(false);
         Process = TestProcess.Start(Program, [configuration], workingDirectory: _directory.Path);

@@ -38,9 +38,17 @@ public sealed class RedisServer : IAsyncDisposable
             EndPoints = { { _host.HostName, Port } },
             User = user,
             Password = password,
+            Ssl = _options.Tls is not null,
             AllowAdmin = true,
             AbortOnConnectFail = false,
         }.ToString(includePassword: true);
+
+    /// <summary>One command, as the default user, over a connection of its own.</summary>
+    public async Task<RedisResult> ExecuteAsync(string command, params object[] arguments)
+    {
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(ConnectionString).ConfigureAwait(false);
+        return await connection.GetServer(connection.GetEndPoints(configuredOnly: true)[0]).ExecuteAsync(command, arguments).ConfigureAwait(false);
+    }
 
     /// <summary>Deletes all keys, scripts and functions.</summary>
     public async Task FlushAsync()

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace DbSync.Testing;
 
 /// <summary>What a <see cref="RedisServer"/> is started with.</summary>
@@ -18,12 +20,29 @@ public sealed record RedisServerOptions
     /// <summary>Keeps data over restarts (appendonly, synced on every write); otherwise a restarted server is empty.</summary>
     public bool Persistent { get; init; }
 
+    /// <summary>Speaks TLS and nothing else; null for plain text.</summary>
+    public TestCertificates? Tls { get; init; }
+
     /// <summary>Further settings as in redis.conf; they win over the ones above.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
     /// <summary>The lines of redis.conf.</summary>
-    internal IEnumerable<string> Lines()
+    internal IEnumerable<string> Lines(int port)
     {
+        if (Tls is { } tls)
+        {
+            yield return "port 0";
+            yield return string.Create(CultureInfo.InvariantCulture, $"tls-port {port}");
+            yield return $"tls-cert-file {tls.CertificateFile}";
+            yield return $"tls-key-file {tls.KeyFile}";
+            yield return $"tls-ca-cert-file {tls.AuthorityFile}";
+            yield return "tls-auth-clients no";
+        }
+        else
+        {
+            yield return string.Create(CultureInfo.InvariantCulture, $"port {port}");
+        }
+
         yield return "save \"\"";
         yield return $"appendonly {(Persistent ? "yes" : "no")}";
         yield return "appendfsync always";

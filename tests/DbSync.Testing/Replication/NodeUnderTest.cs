@@ -56,7 +56,14 @@ public sealed class NodeUnderTest : IAsyncDisposable
     private int Shards { get; }
 
     /// <summary>Runs <paramref name="schemaSql"/>, publishes <paramref name="tables"/> and prepares a node; it does not run yet.</summary>
-    public static async Task<NodeUnderTest> CreateAsync(string connectionString, string schemaSql, string tables, CancellationToken cancellationToken, int shards = 1)
+    /// <param name="connectionString">A database of the test's own.</param>
+    /// <param name="schemaSql">Its tables.</param>
+    /// <param name="tables">Those to publish.</param>
+    /// <param name="cancellationToken">Ends the setup.</param>
+    /// <param name="shards">How many shards the node has; without shard keys each holds everything.</param>
+    /// <param name="shardKeys">The shard key of each sharded table.</param>
+    public static async Task<NodeUnderTest> CreateAsync(
+        string connectionString, string schemaSql, string tables, CancellationToken cancellationToken, int shards = 1, params (string Table, string Column)[] shardKeys)
     {
         var node = new NodeUnderTest(connectionString, shards);
         await node.ExecuteAsync(schemaSql);
@@ -64,10 +71,34 @@ public sealed class NodeUnderTest : IAsyncDisposable
         await using var primary = new Primary(options.ConnectionString);
         await new ControlSchema(primary).UpgradeAsync(cancellationToken);
         var generated = (bool)(await node.ScalarAsync("SELECT current_setting('server_version_num')::int >= 180000"))! ? ", publish_generated_columns = stored" : "";
-        await node.ExecuteAsync($"CREATE PUBLICATION {Publication} FOR TABLE {tables}, dbsync.heartbeat, dbsync.verification WITH (publish_via_partition_root = true{generated})");
+        await node.ExecuteAsync($"CREATE PUBLICATION {Publication} FOR TABLE {tables}, dbsync.heartbeat, dbsync.verification, dbsync.shard_map WITH (publish_via_partition_root = true{generated})");
+        if (shardKeys.Length > 0) await node.ExecuteAsync(await node.MapSqlAsync(primary, shardKeys, cancellationToken));
         var start = await new ReplicationSlot(primary, node.Slot).CreateAsync(cancellationToken);
         node.Start = start;
         return node;
+    }
+
+    /// <summary>Prepares another node beside one that <see cref="CreateAsync"/> made, on the same database and publication.</summary>
+    public static async Task<NodeUnderTest> JoinAsync(string connectionString, CancellationToken cancellationToken)
+    {
+        var node = new NodeUnderTest(connectionString, shards: 1);
+        await using var primary = new Primary(node.PrimaryOptions(Lsn.Zero).ConnectionString);
+        node.Start = await new ReplicationSlot(primary, node.Slot).CreateAsync(cancellationToken);
+        return node;
+    }
+
+    private async Task<string> MapSqlAsync(Primary primary, (string Table, string Column)[] shardKeys, CancellationToken cancellationToken)
+    {
+        await using var connection = await primary.OpenAsync(cancellationToken);
+        var facts = await ShardingFacts.ReadAsync(connection, cancellationToken);
+        var rules = new Dictionary<string, ShardKeyRule>(StringComparer.Ordinal);
+        foreach (var (name, column) in shardKeys)
+        {
+            var table = facts.Single(f => f.ReplicaName == name);
+            rules.Add(name, new ShardKeyRule([column], await ShardKeyReader.ReadKindsAsync(connection, table.Oid, name, [column], cancellationToken)));
+        }
+        var topology = new ShardTopology([.. Enumerable.Range(0, Shards).Select(i => new ShardMember(new ShardId($"s{i}")))]);
+        return ShardMapTable.InsertSql("main", new ShardLayout(ShardMapPlanner.Start(topology).Target, ShardLayout.KeysOf(rules)));
     }
 
     private Lsn Start { get; set; }

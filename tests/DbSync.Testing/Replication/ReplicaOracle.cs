@@ -10,7 +10,10 @@ namespace DbSync.Testing;
 /// <summary>Says whether a replica's tables hold exactly the primary's rows under the value contract, row by row.</summary>
 public static class ReplicaOracle
 {
-    /// <summary>The differences, each as a line for people; empty when both sides are equal. Nothing may be writing.</summary>
+    /// <summary>
+    /// The differences, each as a line for people; empty when both sides are equal. Nothing may be writing. With a shard map each file must
+    /// hold exactly the rows of its buckets, by the primary's own hash, and every reference row; without one the files hold a table together.
+    /// </summary>
     public static async Task<IReadOnlyList<string>> CompareAsync(string connectionString, string publication, IReadOnlyList<string> shardFiles)
     {
         await using var primary = new Primary(connectionString);
@@ -22,17 +25,43 @@ public static class ReplicaOracle
         {
             if (table.IsControl) continue;
             var codecs = catalog.CodecsOf(table);
-            var expected = await PrimaryRowsAsync(connection, publication, table, codecs);
-            var actual = shardFiles.SelectMany(f => ReplicaRows(f, table, codecs)).Order(StringComparer.Ordinal).ToList();
-            if (expected.SequenceEqual(actual, StringComparer.Ordinal)) continue;
-            differences.Add($"{table}: {expected.Count} rows on the primary, {actual.Count} here");
-            differences.AddRange(expected.Except(actual, StringComparer.Ordinal).Take(5).Select(r => $"{table}: missing {r}"));
-            differences.AddRange(actual.Except(expected, StringComparer.Ordinal).Take(5).Select(r => $"{table}: unexpected {r}"));
+            var first = LayoutOf(shardFiles[0]).Layout;
+            var key = first?.Keys.GetValueOrDefault(table.ReplicaName)?.OverRow(table);
+            var expected = await PrimaryRowsAsync(connection, publication, table, codecs, key);
+            if (first is null)
+            {
+                Compare(differences, table.ReplicaName, [.. expected.Select(r => r.Row)], [.. shardFiles.SelectMany(f => ReplicaRows(f, table, codecs)).Order(StringComparer.Ordinal)]);
+                continue;
+            }
+            foreach (var file in shardFiles)
+            {
+                var (shard, layout) = LayoutOf(file);
+                var here = expected.Where(r => r.Bucket is not { } bucket || layout!.Map.IsHeld(bucket, shard)).Select(r => r.Row).ToList();
+                Compare(differences, $"{table} in {shard}", here, [.. ReplicaRows(file, table, codecs).Order(StringComparer.Ordinal)]);
+            }
         }
         return differences;
     }
 
-    private static async Task<List<string>> PrimaryRowsAsync(NpgsqlConnection connection, string publication, TableSchema table, TypeCodec[] codecs)
+    private static void Compare(List<string> differences, string what, List<string> expected, List<string> actual)
+    {
+        if (expected.SequenceEqual(actual, StringComparer.Ordinal)) return;
+        differences.Add($"{what}: {expected.Count} rows on the primary, {actual.Count} here");
+        differences.AddRange(expected.Except(actual, StringComparer.Ordinal).Take(5).Select(r => $"{what}: missing {r}"));
+        differences.AddRange(actual.Except(expected, StringComparer.Ordinal).Take(5).Select(r => $"{what}: unexpected {r}"));
+    }
+
+    private static (ShardId Shard, ShardLayout? Layout) LayoutOf(string file)
+    {
+        using var database = new SqliteDatabase(file, Path.GetFileName(file), readOnly: true);
+        using var metadata = new ShardMetadata(database);
+        using var shard = database.Prepare("SELECT shard FROM \"dbsync.shard\"");
+        shard.Step();
+        return (new ShardId(shard.Text(0)), metadata.LoadLayout());
+    }
+
+    private static async Task<List<(string Row, Bucket? Bucket)>> PrimaryRowsAsync(
+        NpgsqlConnection connection, string publication, TableSchema table, TypeCodec[] codecs, ShardKey? key)
     {
         await using var filterCommand = new NpgsqlCommand(
             "SELECT to_jsonb(p) ->> 'rowfilter' FROM pg_publication_tables AS p WHERE pubname = $1 AND schemaname = $2 AND tablename = $3", connection)
@@ -40,13 +69,15 @@ public static class ReplicaOracle
             Parameters = { new() { Value = publication }, new() { Value = table.Schema }, new() { Value = table.Name } },
         };
         var where = await filterCommand.ExecuteScalarAsync() is string filter ? $" WHERE {filter}" : "";
-        var columns = table.Columns.Select((c, i) => codecs[i].CanonicalSql(PgName.Quote(c.Name)));
+        var columns = table.Columns.Select((c, i) => codecs[i].CanonicalSql(PgName.Quote(c.Name))).Append(key is null ? "-1::bigint" : BucketSql.Expression(key));
         await using var command = new NpgsqlCommand($"SELECT {string.Join(", ", columns)} FROM {PgName.RowsOf(table)}{where}", connection) { CommandTimeout = 300 };
         await using var reader = await command.ExecuteReaderAsync();
-        var rows = new List<string>();
+        var rows = new List<(string Row, Bucket? Bucket)>();
         while (await reader.ReadAsync())
-            rows.Add(string.Join('|', Enumerable.Range(0, codecs.Length).Select(i => reader.IsDBNull(i) ? "∅" : reader.GetString(i))));
-        rows.Sort(StringComparer.Ordinal);
+            rows.Add((
+                string.Join('|', Enumerable.Range(0, codecs.Length).Select(i => reader.IsDBNull(i) ? "∅" : reader.GetString(i))),
+                key is null ? null : new Bucket((ushort)reader.GetInt64(codecs.Length))));
+        rows.Sort((left, right) => string.CompareOrdinal(left.Row, right.Row));
         return rows;
     }
 

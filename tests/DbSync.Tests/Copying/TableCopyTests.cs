@@ -23,7 +23,8 @@ public sealed class TableCopyTests
     [Fact]
     public void Keys_of_several_columns_are_judged_column_by_column()
     {
-        var table = TestTable.Create("t", columns: 3) with { Key = [1, 0] };
+        var table = TestTable.Create("t", columns: 3);
+        table = table with { Key = [1, 0], Columns = [.. table.Columns.Select(c => c with { OrdersAlike = true })] };
         var copy = new TableCopy(new TableRecord(table, TableState.Copying, Planned: false, Lsn.Zero), [], []);
         copy.Plan([Chunk(0, null, ["m", 5]), Chunk(1, ["m", 5], null)]);
         copy.Complete(copy.Chunks[1] with { Snapshot = Snapshot });

@@ -14,7 +14,9 @@ public sealed class DependencyTests
         ["DbSync.Sqlite"] = ["DbSync"],
         ["DbSync.Redis"] = ["DbSync"],
         ["DbSync.EntityFrameworkCore"] = ["DbSync", "DbSync.Sqlite"],
-        ["DbSync.Cli"] = ["DbSync", "DbSync.Postgres", "DbSync.Sqlite", "DbSync.Redis", "DbSync.EntityFrameworkCore"],
+        ["DbSync.AspNetCore"] = ["DbSync", "DbSync.EntityFrameworkCore"],
+        ["DbSync.Hosting"] = ["DbSync", "DbSync.Postgres", "DbSync.Sqlite"],
+        ["DbSync.Cli"] = ["DbSync", "DbSync.Postgres", "DbSync.Sqlite", "DbSync.Redis", "DbSync.EntityFrameworkCore", "DbSync.Hosting"],
     };
 
     public static TheoryData<string> Projects => [.. Repository.Projects("src").Where(p => !Repository.Relative(p).StartsWith("src/samples/", StringComparison.Ordinal)).Select(Repository.Relative)];

@@ -40,7 +40,7 @@ public sealed class ChangeApplierTests
         applier.CopyOf(Table.Id)!.Dropped.ShouldBe([9UL]);
     }
 
-    private ChangeApplier Applier() => new(_store) { WaitForChunk = () => throw new InvalidOperationException("Nothing is in flight.") };
+    private ChangeApplier Applier() => new(_store) { WaitForChunk = () => throw new InvalidOperationException("Nothing is in flight."), WaitForMove = _ => throw new InvalidOperationException("Nothing moves.") };
 
     private static TransactionPart Insert(TableSchema table, uint xid)
     {

@@ -12,6 +12,9 @@ internal sealed class FakeShardStore(string name) : IShardStore
     /// <summary>The position of the last commit that was synced.</summary>
     public Lsn SyncedPosition { get; private set; }
 
+    /// <summary>The positions that readers could see, in order.</summary>
+    public List<Lsn> Visible { get; } = [];
+
     public List<Lsn> Journalled { get; } = [];
 
     public ShardId Id { get; } = new(name);
@@ -24,6 +27,7 @@ internal sealed class FakeShardStore(string name) : IShardStore
 
     public void Commit(Lsn position)
     {
+        if (position != Position) Visible.Add(position);
         Position = position;
         _pending.Clear();
         if (_durable) SyncedPosition = position;
@@ -47,6 +51,13 @@ internal sealed class FakeShardStore(string name) : IShardStore
         row = row[RowCells.SizeOf(row, table.Columns.Length)..];
     }
 
+    public long InsertAll(TableSchema table, ReadOnlySpan<byte> rows, RowFilter? isHere)
+    {
+        var count = 0L;
+        for (; !rows.IsEmpty; count++) Insert(table, ref rows);
+        return count;
+    }
+
     public int Update(TableSchema table, ReadOnlySpan<byte> row) => 1;
 
     public int Replace(TableSchema table, ReadOnlySpan<byte> identity, ReadOnlySpan<byte> row) => 1;
@@ -59,6 +70,20 @@ internal sealed class FakeShardStore(string name) : IShardStore
     {
     }
 
+    public ShardLayout? LoadLayout() => null;
+
+    public void SaveLayout(ShardLayout layout)
+    {
+    }
+
+    public void SaveMoved(Lsn commit, TableSchema table, ReadOnlySpan<byte> identity, ReadOnlySpan<byte> row)
+    {
+    }
+
+    public byte[]? LoadMoved(Lsn commit, TableSchema table, ReadOnlySpan<byte> identity) => null;
+
+    public bool ForgetMoved(Lsn before) => false;
+
     public List<TableRecord> Tables { get; } = [];
 
     public IReadOnlyList<TableRecord> LoadTables() => Tables;
@@ -70,6 +95,20 @@ internal sealed class FakeShardStore(string name) : IShardStore
     public void CreateTable(TableRecord record) => Tables.Add(record);
 
     public void DropTable(TableId table) => Tables.RemoveAll(t => t.Schema.Id == table);
+
+    public IReadOnlyList<(byte[] Key, TransactionSnapshot Snapshot)> LoadRows(TableId table) => [];
+
+    public void SaveRow(TableId table, byte[] key, TransactionSnapshot snapshot)
+    {
+    }
+
+    public void ForgetRows(TableId table)
+    {
+    }
+
+    public void PutInPlace(TableSchema shadow)
+    {
+    }
 
     public void CreateIndexes(TableSchema table)
     {

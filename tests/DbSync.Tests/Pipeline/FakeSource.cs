@@ -25,6 +25,8 @@ internal sealed class FakeStream(Func<PartPool, IEnumerable<TransactionPart>> pa
 
     public Lsn PrimaryPosition { get; private set; }
 
+    public bool HasMore { get; init; }
+
     public IEnumerable<TransactionPart> Read(PartPool pool, CancellationToken cancellationToken)
     {
         foreach (var part in parts(pool))

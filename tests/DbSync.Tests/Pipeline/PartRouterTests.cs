@@ -11,7 +11,7 @@ public sealed class PartRouterTests
     private readonly PartPool _pool = new(64, 100, 1 << 20);
     private readonly PartRouter _router;
 
-    public PartRouterTests() => _router = new PartRouter(Shards, new ByRemainder(), _pool);
+    public PartRouterTests() => _router = new PartRouter(Shards, new ByRemainder(), _pool, () => { });
 
     [Fact]
     public void Every_shard_gets_the_beginning_the_end_and_the_position()
@@ -133,6 +133,8 @@ public sealed class PartRouterTests
     private sealed class ByRemainder : IRowPlacement
     {
         public static bool Holds(int shard, long id) => shard == id % Shards || shard == (id + 1) % Shards;
+
+        public bool IsWhole => false;
 
         public bool IsEverywhere(TableSchema table) => table.Name == "countries";
 

@@ -49,6 +49,21 @@ public sealed class SyncPipelineTests
     }
 
     [Fact]
+    public async Task Shards_become_visible_at_the_same_positions_however_fast_each_is()
+    {
+        using var rig = new Rig(new FakeSource(_ => new FakeStream(Endless)), 3);
+        rig.Stores[1].OnInsert = () => Thread.SpinWait(2000);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        var running = rig.Pipeline.RunAsync(stop.Token);
+        await Eventually.Async(() => rig.Pipeline.Applied > new Lsn(20_000), cancellationToken: Cancel);
+        await stop.CancelAsync();
+        await running.WaitAsync(TimeSpan.FromSeconds(20), Cancel);
+        var common = rig.Stores.Min(s => s.Visible.Count) - 1; // a stop may come between the parts of a transaction, and ends each where it is
+        common.ShouldBeGreaterThan(10);
+        foreach (var store in rig.Stores) store.Visible.Take(common).ShouldBe(rig.Stores[0].Visible.Take(common));
+    }
+
+    [Fact]
     public async Task Only_what_every_shard_has_synced_is_acknowledged()
     {
         IReadOnlyList<FakeShardStore> stores = [];
@@ -85,6 +100,32 @@ public sealed class SyncPipelineTests
         await Eventually.Async(() => running.IsCompleted || opened > 20, cancellationToken: Cancel);
         await stop.CancelAsync();
         await running.WaitAsync(TimeSpan.FromSeconds(20), Cancel);
+    }
+
+    [Fact]
+    public async Task An_idle_shard_takes_a_transaction_from_the_thread_that_read_it()
+    {
+        var straight = 0;
+        Rig? built = null;
+        IEnumerable<TransactionPart> OneByOne(PartPool pool, Lsn after)
+        {
+            foreach (var part in Broken(pool, after, 300))
+            {
+                var (end, ends) = (part.EndLsn, part.Ends);
+                yield return part;
+                if (ends) SpinWait.SpinUntil(() => built!.Pipeline.Applied >= end, TimeSpan.FromSeconds(20)).ShouldBeTrue();
+            }
+        }
+        using var rig = built = new Rig(new FakeSource(position => new FakeStream(pool => OneByOne(pool, position))), 1);
+        rig.Stores[0].OnInsert = () => straight += Thread.CurrentThread.Name == "dbsync stream" ? 1 : 0;
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        var running = rig.Pipeline.RunAsync(stop.Token);
+        await Eventually.Async(() => rig.Pipeline.Applied > new Lsn(4000), cancellationToken: Cancel);
+        await stop.CancelAsync();
+        await running.WaitAsync(TimeSpan.FromSeconds(20), Cancel);
+        straight.ShouldBeGreaterThan(20); // those that come while the shard makes a position durable are queued
+        rig.Stores[0].Journalled.ShouldBe(Enumerable.Range(1, rig.Stores[0].Journalled.Count).Select(n => new Lsn((ulong)n * 10)));
+        rig.Stores[0].SyncedPosition.ShouldBe(rig.Stores[0].Position);
     }
 
     [Fact]
@@ -126,13 +167,15 @@ public sealed class SyncPipelineTests
             foreach (var store in Stores) store.Tables.Add(new TableRecord(Table, TableState.Live, Planned: true, Lsn.Zero));
             _workers = [.. Stores.Select(s => new ShardWorker(s, options, pool, new DelayMeter(TimeProvider.System), TimeProvider.System))];
             Acknowledge = new AcknowledgeTracker(_workers);
+            var gate = shards > 1 ? new CommitGate(_workers, pool) : null;
             foreach (var worker in _workers)
             {
                 worker.BarrierPassed = _ => Acknowledge.Advance();
                 worker.Start();
             }
             Pipeline = new SyncPipeline(
-                source, _workers, new PartRouter(shards, new EverywherePlacement(), pool), pool, Acknowledge, _hold, new DelayMeter(TimeProvider.System), () => { }, options,
+                source, _workers, new PartRouter(shards, new EverywherePlacement(), pool, () => { }), pool, Acknowledge, _hold, gate,
+                new LayoutFeed("main", new CurrentPlacement(), [.. _workers.Select(w => w.Id)]), new DelayMeter(TimeProvider.System), () => { }, options,
                 TimeProvider.System, NullLogger<SyncPipeline>.Instance);
         }
 

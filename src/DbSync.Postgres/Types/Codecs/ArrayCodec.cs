@@ -13,6 +13,8 @@ namespace DbSync.Postgres.Types.Codecs;
 /// </remarks>
 internal sealed class ArrayCodec(TypeCodec element) : TypeCodec(StorageClass.Text)
 {
+    public override bool RoundTrips => false;
+
     public override bool DecodeText(ReadOnlySpan<byte> wire, ChangeBuffer target)
     {
         if (!ArrayTextReader.IsPlain(wire))

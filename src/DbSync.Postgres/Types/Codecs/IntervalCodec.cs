@@ -9,6 +9,8 @@ namespace DbSync.Postgres.Types.Codecs;
 /// </summary>
 internal sealed class IntervalCodec() : TypeCodec(StorageClass.Integer)
 {
+    public override bool RoundTrips => false;
+
     private const int TextBytesMax = 96;
 
     public override bool HasBinary => true;

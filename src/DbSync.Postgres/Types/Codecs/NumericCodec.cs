@@ -49,9 +49,9 @@ internal sealed class NumericCodec() : TypeCodec(StorageClass.Text, CollationNam
         var room = 2 + DigitsPerGroup * (Math.Max(weight, 0) + 1) + 1 + scale + DigitsPerGroup;
         var text = target.BeginCell(CellKind.Text, room);
         var length = Write(wire, groups, weight, sign == Negative, scale, text);
-        var digits = sign == Negative ? text[1..length] : text[..length];
         target.EndCell(length);
-        return TryFit(digits, out var fits) && fits;
+        if (DigitsPerGroup * (Math.Max(weight, -1) + 1) + scale <= DecimalScaleMax) return true; // too short not to fit
+        return TryFit(text[(sign == Negative ? 1 : 0)..length], out var fits) && fits;
     }
 
     /// <summary>

@@ -21,7 +21,8 @@ internal static class PostgresClock
     {
         // Years begin in March here, so that the leap day comes last: day 0 is 0000-03-01.
         var days = daysSince2000 + DaysFromYearZeroTo2000;
-        var era = Math.DivRem(days, 146_097, out var dayOfEra);
+        var era = (int)(days / 146_097);
+        var dayOfEra = (int)(days - era * 146_097L);
         if (dayOfEra < 0)
         {
             era--;
@@ -30,9 +31,9 @@ internal static class PostgresClock
         var yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365;
         var dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100);
         var shiftedMonth = (5 * dayOfYear + 2) / 153;
-        var day = (int)(dayOfYear - (153 * shiftedMonth + 2) / 5 + 1);
-        var month = (int)(shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9);
-        year = (int)(yearOfEra + era * 400 + (month <= 2 ? 1 : 0));
+        var day = dayOfYear - (153 * shiftedMonth + 2) / 5 + 1;
+        var month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9;
+        year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0);
 
         var shownYear = year > 0 ? year : 1 - year;
         int length;
@@ -84,8 +85,9 @@ internal static class PostgresClock
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void WriteTwoDigits(Span<byte> target, int offset, int value)
     {
-        target[offset + 1] = (byte)('0' + value % 10);
-        target[offset] = (byte)('0' + value / 10);
+        var tens = (int)((uint)value / 10);
+        target[offset + 1] = (byte)('0' + value - 10 * tens);
+        target[offset] = (byte)('0' + tens);
     }
 
     /// <summary>Keeps <c>infinity</c> or <c>-infinity</c>, which no .NET type holds; false when the value is neither.</summary>

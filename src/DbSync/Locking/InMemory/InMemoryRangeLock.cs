@@ -27,7 +27,7 @@ internal sealed class InMemoryRangeLock(InMemoryRangeLockManager manager, LockRe
         return ValueTask.FromResult(manager.TryUpgrade(request));
     }
 
-    public override ValueTask DisposeAsync()
+    protected override ValueTask GiveBackAsync()
     {
         manager.GiveBack(request);
         return ValueTask.CompletedTask;

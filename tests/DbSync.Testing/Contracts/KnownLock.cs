@@ -1,9 +1,9 @@
 using DbSync.Locking;
 
-namespace DbSync.Postgres.Tests.Locking;
+namespace DbSync.Testing.Contracts;
 
 /// <summary>A lock that says what it is told to: a holder that is stale, forged or paused, without arranging one.</summary>
-internal sealed class KnownLock(LockResource resource, LockMode mode, long epoch, long sequence, params KeyRange[] ranges) : RangeLock
+public sealed class KnownLock(LockResource resource, LockMode mode, long epoch, long sequence, params KeyRange[] ranges) : RangeLock
 {
     public override LockResource Resource => resource;
 
@@ -21,5 +21,5 @@ internal sealed class KnownLock(LockResource resource, LockMode mode, long epoch
 
     public override ValueTask<bool> TryUpgradeAsync(CancellationToken cancellationToken = default) => throw new NotSupportedException();
 
-    public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    protected override ValueTask GiveBackAsync() => ValueTask.CompletedTask;
 }

@@ -1,0 +1,230 @@
+using Microsoft.Extensions.Logging;
+
+namespace DbSync;
+
+/// <summary>
+/// Keeps a replica alive whatever becomes of its slot: runs a node over its files; when the node can't go on from there, or when somebody
+/// asks for it, copies everything again into files beside them, while the old ones are served, and swaps the two.
+/// </summary>
+/// <remarks>
+/// A swap is one atomic replacement of <c>node.json</c>, once the new files are readable and hold what the primary had then. Whoever has an
+/// old file open reads on in it; it is deleted when nobody does. Every step is written down before it is taken, so that a process that is
+/// killed goes on where it was.
+/// </remarks>
+internal sealed partial class NodeKeeper(
+    ReseedJournal journal, INodeFactory factory, ReseedOptions options, TimeProvider time, ILogger<NodeKeeper> logger)
+{
+    private SyncNode? _node;
+    private LiveStatus? _last;
+
+    /// <summary>The node, with the files that readers use now.</summary>
+    public NodeFile Identity => journal.Identity;
+
+    /// <summary>The copy beside them; null when there is none.</summary>
+    public ReseedFile.Plan? Reseed => journal.Current;
+
+    /// <summary>What the node that runs now, or that ran last, says of itself; null before the first.</summary>
+    public LiveStatus? Status() => Volatile.Read(ref _node)?.Status() ?? Volatile.Read(ref _last);
+
+    /// <summary>Runs until cancelled; then drains and returns.</summary>
+    /// <exception cref="DbSyncException">What needs a person; DBS4050 when copying again has been tried often enough.</exception>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            try
+            {
+                var request = Reseed is null && ResyncRequest.TryLoad(journal.Directory) is { Tables: null } waiting ? waiting : await RunNodeAsync(cancellationToken);
+                if (request is null) return;
+                journal.Begin(ReseedCause.Requested, "it was asked for", null, request.Id);
+                ResyncRequest.Delete(journal.Directory);
+            }
+            catch (DbSyncException exception) when (!cancellationToken.IsCancellationRequested && ReseedCauses.Of(exception.Code) is not null)
+            {
+                await HealAsync(ReseedCauses.Of(exception.Code)!.Value, exception, cancellationToken);
+            }
+            LogBegun(Reseed!.Reason);
+        }
+    }
+
+    /// <summary>Runs one node to its end; returns the request that ended it, or null when it was told to stop.</summary>
+    private async Task<ResyncRequest?> RunNodeAsync(CancellationToken cancellationToken)
+    {
+        var plan = Reseed;
+        if (plan is not null) plan = await PrepareAsync(plan, cancellationToken);
+        await using var node = factory.Create(plan?.Over(Identity) ?? Identity, journal.FollowTimeline);
+        Volatile.Write(ref _node, node);
+        if (plan is null && ResyncRequest.TryLoad(journal.Directory) is { Over: true, Tables: { } over }) node.StartOver = over;
+        ResyncRequest? request = null;
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var companions = Task.WhenAll(
+            Beside(async () =>
+            {
+                request = await TakeRequestsAsync(node, stop.Token);
+                await stop.CancelAsync();
+            }),
+            Beside(() => plan is null ? Task.CompletedTask : SwapWhenReadyAsync(node, plan, stop.Token)),
+            Beside(() => DeleteOldFilesAsync(stop.Token)));
+        try
+        {
+            await node.RunAsync(stop.Token);
+        }
+        finally
+        {
+            await stop.CancelAsync();
+            await companions.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            Volatile.Write(ref _last, node.Status());
+            Volatile.Write(ref _node, null);
+        }
+        await companions; // one of them may have failed, and stopped the node with it
+        return request;
+
+        async Task Beside(Func<Task> action)
+        {
+            try
+            {
+                await action();
+            }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            {
+                // The node ends.
+            }
+            catch
+            {
+                await stop.CancelAsync();
+                throw;
+            }
+        }
+    }
+
+    /// <summary>Makes the slot that a copy beside the old files starts from, unless that is done.</summary>
+    private async Task<ReseedFile.Plan> PrepareAsync(ReseedFile.Plan plan, CancellationToken cancellationToken)
+    {
+        if (plan.Starts >= options.TriesMax) throw await GiveUpAsync($"The copy was begun {plan.Starts} times and got nowhere: {plan.Reason}", null, cancellationToken);
+        plan = journal.Update(plan with { Starts = plan.Starts + 1 });
+        if (plan.StartLsn is not null) return plan;
+        Tell("making the slot for a new copy");
+        var keep = ReseedCauses.KeepsSlot(plan.Cause);
+        var started = time.GetTimestamp();
+        var origin = await Patience.UntilServedAsync(
+            async () =>
+            {
+                while (true)
+                {
+                    try
+                    {
+                        if (!keep) await factory.Slot.GiveUpAsync(cancellationToken);
+                        Failpoint.Hit(Failpoint.AfterSlotGivenUp);
+                        return await factory.Slot.MakeAsync(keep, cancellationToken);
+                    }
+                    catch (DbSyncException exception) when (exception.Code == ErrorCodes.SlotInUse && time.GetElapsedTime(started) < options.SlotWaitMax)
+                    {
+                        await Task.Delay(options.LookInterval, time, cancellationToken); // the server has not noticed yet that its follower has gone
+                    }
+                }
+            },
+            options.LookInterval, options.SlotWaitMax, time, Tell, cancellationToken);
+        Failpoint.Hit(Failpoint.AfterSlotMade);
+        return journal.Update(plan with { StartLsn = origin.Start.ToString(), SystemIdentifier = origin.SystemIdentifier, Timeline = origin.Timeline });
+    }
+
+    private async Task SwapWhenReadyAsync(SyncNode node, ReseedFile.Plan plan, CancellationToken cancellationToken)
+    {
+        await node.CaughtUpAsync(cancellationToken);
+        Failpoint.Hit(Failpoint.BeforeSwap);
+        journal.Swap();
+        LogSwapped(string.Join(", ", plan.Shards.Select(s => s.File)));
+    }
+
+    /// <summary>Serves requests for single tables, and returns the first for all of them.</summary>
+    private async Task<ResyncRequest> TakeRequestsAsync(SyncNode node, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            if (Reseed is { Starts: > 0 } plan && node.Status() is { ChunksRead: > 0 } or { Transactions: > 0 }) journal.Update(plan with { Starts = 0 });
+            if (ResyncRequest.TryLoad(journal.Directory) is { } request && Reseed is null)
+            {
+                if (request.Tables is not { } tables) return request;
+                if (node.StartOver.Count == 0) await node.ResyncAsync(tables, cancellationToken);
+                if (node.StartOver.Count == 0 || node.Status().Pipeline == PipelineState.Streaming) ResyncRequest.Delete(journal.Directory); // else it is not on disk yet
+            }
+            await Task.Delay(options.LookInterval, time, cancellationToken);
+        }
+    }
+
+    private async Task DeleteOldFilesAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            foreach (var file in journal.OldFiles().Where(factory.TryDelete)) LogDeleted(file);
+            await Task.Delay(options.LookInterval, time, cancellationToken);
+        }
+    }
+
+    /// <summary>Writes down that everything has to be copied again, or says why not.</summary>
+    private async Task HealAsync(ReseedCause cause, DbSyncException exception, CancellationToken cancellationToken)
+    {
+        if (!options.Reseeds)
+        {
+            if (cause == ReseedCause.SlotOverBudget) await DropSlotAsync(cancellationToken);
+            throw exception;
+        }
+        if (journal.TriesOf(cause, options.TriesWindow) >= options.TriesMax)
+            throw await GiveUpAsync($"Everything was copied again {options.TriesMax} times within {options.TriesWindow.TotalHours:0} h for the same reason.", exception, cancellationToken);
+        if (cause == ReseedCause.PrimaryChanged && !await Patience.UntilServedAsync(
+                () => factory.Slot.IsKnownAsync(cancellationToken), options.LookInterval, options.SlotWaitMax, time, Tell, cancellationToken))
+            throw exception; // not a primary that was restored: the connection leads elsewhere
+        LogLost(exception.Message);
+        journal.Begin(cause, exception.Message, exception.Code, null);
+    }
+
+    /// <summary>Ends the tries: the primary keeps no log any more for a replica that won't come.</summary>
+    private async Task<DbSyncException> GiveUpAsync(string reason, DbSyncException? cause, CancellationToken cancellationToken)
+    {
+        await DropSlotAsync(cancellationToken);
+        journal.Abandon();
+        return new DbSyncException(
+            ErrorCodes.ReseedGivenUp,
+            $"{reason} {cause?.Message}".TrimEnd(),
+            "Mend the cause; then 'dbsync resync' copies everything again. What was copied before is still served, as stale.",
+            cause);
+    }
+
+    private async Task DropSlotAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await factory.Slot.GiveUpAsync(cancellationToken);
+        }
+        catch (DbSyncException exception)
+        {
+            LogKept(exception.Message);
+        }
+    }
+
+    /// <summary>Says what is waited for while no node runs.</summary>
+    private void Tell(string waiting)
+    {
+        var status = (Status() ?? LiveStatus.None) with
+        {
+            ProcessId = Environment.ProcessId, UpdatedAt = time.GetUtcNow(), Pipeline = PipelineState.Connecting, Waiting = waiting, ErrorCode = Reseed?.Code,
+        };
+        Volatile.Write(ref _last, status);
+        status.Save(journal.Directory);
+    }
+
+    [LoggerMessage(1201, LogLevel.Warning, "The replica can't go on from its slot. {Reason}")]
+    private partial void LogLost(string reason);
+
+    [LoggerMessage(1202, LogLevel.Warning, "Everything is copied again beside the old files, which are served meanwhile, as stale: {Reason}")]
+    private partial void LogBegun(string reason);
+
+    [LoggerMessage(1203, LogLevel.Information, "The new copy has taken the old one's place: {Files}")]
+    private partial void LogSwapped(string files);
+
+    [LoggerMessage(1204, LogLevel.Information, "Deleted {File}: nobody reads it any more")]
+    private partial void LogDeleted(string file);
+
+    [LoggerMessage(1205, LogLevel.Warning, "The slot could not be given up: {Reason}")]
+    private partial void LogKept(string reason);
+}

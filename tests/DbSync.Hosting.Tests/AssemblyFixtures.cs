@@ -1,0 +1,3 @@
+using DbSync.Testing;
+
+[assembly: AssemblyFixture(typeof(PostgresFixture))]

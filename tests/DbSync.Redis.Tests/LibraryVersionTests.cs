@@ -1,0 +1,45 @@
+using DbSync.Locking;
+using DbSync.Redis.Wire;
+using DbSync.Testing;
+using DbSync.Testing.Contracts;
+using StackExchange.Redis;
+
+namespace DbSync.Redis.Tests;
+
+/// <summary>Clients of several versions on one server: the newest library of a layout stays.</summary>
+[Trait("Needs", "Server")]
+public sealed class LibraryVersionTests
+{
+    private static readonly string Older = LockLibrary.Code
+        .Replace("local REVISION = 2\n", "local REVISION = 1\n", StringComparison.Ordinal)
+        .Replace("'dbsync_lock1_run'", "'dbsync_lock1_acquire'", StringComparison.Ordinal);
+
+    private static readonly string Newer = LockLibrary.Code.Replace("local REVISION = 2\n", "local REVISION = 3\n", StringComparison.Ordinal);
+
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task An_older_library_is_replaced_even_when_it_comes_back_and_a_newer_one_is_used_and_left()
+    {
+        await using var server = await RedisServer.StartAsync(cancellationToken: Ct);
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(server.ConnectionString);
+        await server.ExecuteAsync("FUNCTION", "LOAD", Older);
+        await using var locks = new RedisRangeLockManager(connection, new InMemoryEpochStore());
+        await Lock();
+        (await Revision()).ShouldBe(2);
+
+        await server.ExecuteAsync("FUNCTION", "FLUSH");
+        await server.ExecuteAsync("FUNCTION", "LOAD", Older); // an old client was the first to find it missing
+        await Lock();
+        (await Revision()).ShouldBe(2);
+
+        await server.ExecuteAsync("FUNCTION", "LOAD", "REPLACE", Newer);
+        await Lock();
+        await using (var later = new RedisRangeLockManager(connection, new InMemoryEpochStore()))
+        await using (await later.AcquireAsync("other", KeyRange.Single(1), LockMode.Exclusive, LockTesting.Someone(), Ct)) (await Revision()).ShouldBe(3);
+
+        async Task Lock() => await (await locks.AcquireAsync("seats", KeyRange.Single(1), LockMode.Exclusive, LockTesting.Someone(), Ct)).DisposeAsync();
+
+        async Task<int> Revision() => (int)await server.ExecuteAsync("FCALL", "dbsync_lock1_revision", 0);
+    }
+}
