@@ -14,7 +14,7 @@ CREATE TABLE "dbsync.shard" (
     row_counts BLOB NOT NULL DEFAULT x''
 );
 
--- The replicated tables. State: 1 copying, 2 catching up, 3 live; only live tables may be read.
+-- The replicated tables. State: 0 set aside, 1 copying, 2 catching up, 3 live; only live tables may be read.
 CREATE TABLE "dbsync.table" (
     oid INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
@@ -60,6 +60,14 @@ CREATE TABLE "dbsync.primary_only" (
     "column" TEXT NOT NULL,
     PRIMARY KEY (table_oid, "column")
 ) WITHOUT ROWID;
+
+-- Tables that are set aside (state 0) because of a value that can't be stored; "column" is null for a row that is too large as a whole.
+CREATE TABLE "dbsync.quarantine" (
+    table_oid INTEGER PRIMARY KEY,
+    "column" TEXT,
+    lsn INTEGER NOT NULL,
+    reason TEXT NOT NULL
+);
 
 -- The labels of enum types in declaration order, for their collations.
 CREATE TABLE "dbsync.enum" (

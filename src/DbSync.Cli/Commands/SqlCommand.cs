@@ -36,7 +36,11 @@ internal static class SqlCommand
         });
         var sql = context.Arguments.GetValue(Sql)!;
         ReadOnlyStatement.Check(connection, sql);
-        foreach (var table in unready) console.Warn($"{table} is still being copied: what it holds is no position of the primary.");
+        foreach (var table in unready)
+            console.Warn(
+                states[table] == TableState.Quarantined
+                    ? $"{table} is set aside ({ErrorCodes.ValueUnstorable}): what it holds is old."
+                    : $"{table} is still being copied: what it holds is no position of the primary.");
         try
         {
             Query(console, connection, sql, context.Cancellation);

@@ -19,7 +19,7 @@ internal static class NodePanel
     public static IRenderable Of(string node, LiveStatus status, IReadOnlyList<TableProgress> tables, double perSecond, Profile console)
     {
         var width = Math.Max(20, console.Width - 1); // a line that is full would be wrapped by some terminals
-        var copying = tables.Where(t => t.State != TableState.Live).ToList();
+        var copying = tables.Where(t => t.State is TableState.Copying or TableState.CatchingUp).ToList();
         var shown = copying.Take(Math.Max(1, console.Height - LinesLeftFree)).ToList();
         var names = Math.Min(NameWidthMax, shown.Select(t => t.Name.Length).DefaultIfEmpty().Max());
         var lines = shown.ConvertAll(t => BarOf(t, status.Tables.FirstOrDefault(c => c.Table == t.Name), names, width, console.Capabilities.Unicode));

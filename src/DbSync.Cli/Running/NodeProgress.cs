@@ -59,7 +59,7 @@ internal sealed class NodeProgress(ToolConsole console, NodeKeeper keeper, strin
                 saidAt = TimeProvider.System.GetTimestamp();
                 foreach (var copy in now.Tables) console.Say(LineOf(copy, now.Slot));
             }
-            if (!streaming && keeper.Reseed is null && !now.Copying && now.Pipeline == PipelineState.Streaming && tables.All(t => t.State == TableState.Live))
+            if (!streaming && keeper.Reseed is null && !now.Copying && now.Pipeline == PipelineState.Streaming && tables.All(t => t.State is TableState.Live or TableState.Quarantined))
             {
                 streaming = true;
                 console.Say("streaming");

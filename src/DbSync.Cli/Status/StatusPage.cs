@@ -32,7 +32,7 @@ internal static class StatusPage
         tables.AddColumn(new TableColumn("rows").RightAligned()).AddColumn(new TableColumn("chunks").RightAligned());
         foreach (var table in status.Tables)
             tables.AddRow(Cells(
-                table.Name, table.State switch { TableState.Live => "live", TableState.CatchingUp => "catching up", _ => "copying" }, Units.Count(table.Rows),
+                table.Name, table.State switch { TableState.Live => "live", TableState.CatchingUp => "catching up", TableState.Quarantined => $"set aside: {table.Quarantine?.Column ?? "a row"} at {table.Quarantine?.Lsn}", _ => "copying" }, Units.Count(table.Rows),
                 (table.Chunks == 0 ? "" : $"{table.ChunksDone}/{table.Chunks}") + (table.Copy is { } copy ? $" ({Units.Count((long)copy.RowsPerSecond)}/s, {Units.Duration(copy.EtaMs)} left)" : "") + (table.Resync is { } beside ? $", again {beside.ChunksDone}/{beside.Chunks}" : "")));
         var fresh = FreshnessPlot.Of(status.Shards);
         return status.Hint is { } hint ? new Rows(summary, new Text($"\n{hint}", new Style(Color.Yellow)), shards, tables, fresh) : new Rows(summary, shards, tables, fresh);

@@ -75,7 +75,7 @@ internal sealed class StatusReader(NodeFile node, string directory, Func<Cancell
         _ when !running => "stopped",
         { Pipeline: PipelineState.Connecting } => "stale",
         _ when IsSilent(live) => "stale",
-        _ => live.Copying || tables.Any(t => t.State != TableState.Live) ? "copying" : "streaming",
+        _ => live.Copying || tables.Any(t => t.State is TableState.Copying or TableState.CatchingUp) ? "copying" : "streaming",
     };
 
     /// <summary>Lag goes on growing while nobody measures it.</summary>
@@ -129,7 +129,7 @@ internal sealed class StatusReader(NodeFile node, string directory, Func<Cancell
             var beside = view.Progress(shadows: true).ToDictionary(t => t.Name, StringComparer.Ordinal);
             var layout = view.Layout();
             view.EndSnapshot();
-            var state = progress.All(t => t.State == TableState.Live) ? "streaming" : "copying";
+            var state = progress.All(t => t.State is TableState.Live or TableState.Quarantined) ? "streaming" : "copying";
             shards.Add((position, new ShardReport(shard.Id, shard.File, state, position.ToString(), progress.Sum(t => t.Rows), view.Bytes)));
             foreach (var table in progress)
             {
@@ -140,6 +140,7 @@ internal sealed class StatusReader(NodeFile node, string directory, Func<Cancell
                     Rows = layout?.Keys.ContainsKey(table.Name) == true ? before.Rows + table.Rows : Math.Max(before.Rows, table.Rows),
                     ChunksDone = before.ChunksDone + table.ChunksDone,
                     Chunks = before.Chunks + table.Chunks,
+                    Quarantine = before.Quarantine ?? (table.Quarantine is { } q ? new QuarantineReport(q.Column, q.Position.ToString(), q.Reason) : null),
                     Resync = beside.GetValueOrDefault(table.Name) is { } copy
                         ? new TableResync(copy.Rows + (before.Resync?.Rows ?? 0), copy.ChunksDone + (before.Resync?.ChunksDone ?? 0), copy.Chunks + (before.Resync?.Chunks ?? 0))
                         : before.Resync,

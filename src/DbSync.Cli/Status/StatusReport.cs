@@ -73,15 +73,20 @@ internal sealed record SlotReport(
 /// <summary>A shard. Freshness is null until a node has measured it.</summary>
 internal sealed record ShardReport(string Id, string File, string State, string? AppliedLsn, long Rows, long Bytes, Freshness? Freshness = null);
 
-/// <summary>A table: copying, catchingUp or live. Chunks are those that it is, or was, copied in.</summary>
+/// <summary>A table: quarantined, copying, catchingUp or live. Chunks are those that it is, or was, copied in.</summary>
 /// <param name="Name">As the replica names it.</param>
-/// <param name="State">copying, catchingUp or live.</param>
+/// <param name="State">quarantined, copying, catchingUp or live.</param>
 /// <param name="Rows">Rows that are here.</param>
 /// <param name="ChunksDone">Chunks that are here.</param>
 /// <param name="Chunks">Chunks that are planned so far.</param>
 /// <param name="Copy">How fast it is copied, in percent, rows a second and ms left; null when it isn't being read now.</param>
 /// <param name="Resync">How far a copy beside the table has come ('dbsync resync --table'); null when there is none.</param>
-internal sealed record TableReport(string Name, TableState State, long Rows, int ChunksDone, int Chunks, TableCopyStatus? Copy = null, TableResync? Resync = null);
+/// <param name="Quarantine">Why the table is set aside; null when it is not.</param>
+internal sealed record TableReport(string Name, TableState State, long Rows, int ChunksDone, int Chunks, TableCopyStatus? Copy = null, TableResync? Resync = null,
+    QuarantineReport? Quarantine = null);
+
+/// <summary>Why a table is set aside: the column (null for a row as a whole), the commit that brought the value, and the reason for people.</summary>
+internal sealed record QuarantineReport(string? Column, string Lsn, string Reason);
 
 /// <summary>A copy of a table that will take its place.</summary>
 internal sealed record TableResync(long Rows, int ChunksDone, int Chunks);

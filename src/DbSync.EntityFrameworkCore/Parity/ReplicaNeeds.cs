@@ -48,7 +48,9 @@ internal sealed class ReplicaNeeds
         foreach (var (name, hasSchema) in _tables)
         {
             if (catalog.Find(name) is not { } table) return (RouteReason.NotReplicated, $"{name} is not replicated");
+            if (table.State == TableState.Quarantined) return (RouteReason.Copying, $"{name} is set aside, because of a value that can't be stored ({ErrorCodes.ValueUnstorable})");
             if (table.State != TableState.Live) return (RouteReason.Copying, $"{name} is being copied");
+            if (table.Schema.HasChildren) return (RouteReason.NotAlike, $"{name} is inherited from: on the primary its rows are also those of other tables");
             if (facts.Forbids(table.Schema, out var why)) return (RouteReason.Rights, $"{name}: {why}");
             if (!hasSchema && !facts.SearchesPublicOnly) return (RouteReason.OtherDatabase, $"{name} is looked up in another schema than public");
         }

@@ -15,7 +15,7 @@ internal sealed class RelationResolver(Primary primary, TableCatalog catalog, Ty
     {
         // The stream's own thread; a table is announced once, and again when it or its place in the publication has changed.
         var table = primary.Block(connection => Resolve(connection, message));
-        if (_known.TryGetValue(message.Oid, out var known) && Describes(known, message) && !table.IsPublishedAnewSince(known)) table = known;
+        if (_known.TryGetValue(message.Oid, out var known) && Describes(known, message) && known.StoresLike(table) && !table.IsPublishedAnewSince(known)) table = known;
         _known[message.Oid] = table;
         return new Relation(table, catalog.CodecsOf(table));
     }

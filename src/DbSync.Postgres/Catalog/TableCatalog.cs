@@ -17,7 +17,8 @@ internal sealed class TableCatalog(TypeCatalog types)
             coalesce(pg_catalog.array_position(k.indkey::int2[], a.attnum), -1) AS key_position,
             coalesce(co.collprovider IN ('c', 'b') AND coalesce(co.collcollate, '') IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8')
                 OR co.collprovider = 'd' AND d.datcollate IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8'), false) AS bytewise,
-            coalesce(pr.oid, pub.oid) AS entry
+            coalesce(pr.oid, pub.oid) AS entry,
+            c.relkind = 'p', c.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_inherits AS h WHERE h.inhparent = c.oid)
         """;
 
     private const string AttributesSql =
@@ -35,7 +36,7 @@ internal sealed class TableCatalog(TypeCatalog types)
         ) AS k ON true
         """;
 
-    // PostgreSQL 14 has no column lists, and only 18 can publish generated columns.
+    // PostgreSQL 14 has no column lists, and only 18 can publish generated columns. OFFSET 0: the list is built once for a table, not for each of its columns.
     private const string PublishedSql =
         SelectSql
         + """
@@ -44,12 +45,13 @@ internal sealed class TableCatalog(TypeCatalog types)
         JOIN pg_catalog.pg_publication AS pub ON pub.pubname = p.pubname
         JOIN pg_catalog.pg_namespace AS n ON n.nspname = p.schemaname
         JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = p.tablename
+        CROSS JOIN LATERAL (SELECT pg_catalog.to_jsonb(p) -> 'attnames' AS names OFFSET 0) AS list
         """
         + AttributesSql
         + """
 
         WHERE p.pubname = $1 AND ($2::oid IS NULL OR c.oid = $2)
-            AND coalesce(pg_catalog.to_jsonb(p) -> 'attnames' ? a.attname::text, true)
+            AND coalesce(list.names ? a.attname::text, true)
             AND (a.attgenerated = '' OR pg_catalog.current_setting('server_version_num')::int >= 180000)
         ORDER BY c.oid, a.attnum
         """;
@@ -152,7 +154,7 @@ internal sealed class TableCatalog(TypeCatalog types)
         var columns = message.Columns.Select((c, i) => new Column(
             c.Name, c.TypeOid, c.TypeModifier, types.Find(c.TypeOid).Name, Array.IndexOf(flagged, i),
             known?.Columns.FirstOrDefault(k => k.Name == c.Name && k.TypeOid == c.TypeOid)?.OrdersAlike ?? false));
-        return Build(new Table(message.Oid, message.Schema, message.Name, message.Identity, known?.Entry ?? 0, [.. columns]), []);
+        return Build(new Table(message.Oid, message.Schema, message.Name, message.Identity, known?.Entry ?? 0, known?.IsPartitioned ?? false, known?.HasChildren ?? false, [.. columns]), []);
     }
 
     private TableSchema Build(Table table, IEnumerable<(string Name, short[] Options, string[] Columns)> indexes)
@@ -168,7 +170,13 @@ internal sealed class TableCatalog(TypeCatalog types)
             .Select(t => new EnumSchema(t.EnumCollation, t.EnumLabels)).ToImmutableArray();
         return new TableSchema(
             new TableId(table.Oid), table.Schema, table.Name, table.Identity, columns, [.. key],
-            [.. indexes.Select(i => IndexOf(i, columns)).OfType<IndexSchema>()], enums, table.Entry);
+            [.. indexes.Select(i => IndexOf(i, columns)).OfType<IndexSchema>(), .. KeyIndex([.. key], columns)], enums, table.Entry, table.IsPartitioned, table.HasChildren);
+    }
+
+    /// <summary>A shard tells keys apart by their bytes; queries compare them as the columns' collations do, and need an index of their own then.</summary>
+    private static IEnumerable<IndexSchema> KeyIndex(ImmutableArray<int> key, ImmutableArray<ColumnSchema> columns)
+    {
+        if (key.Any(k => columns[k].Collation is not null)) yield return new IndexSchema("dbsync key", key, [.. key.Select(_ => false)]);
     }
 
     private static IndexSchema? IndexOf((string Name, short[] Options, string[] Columns) index, ImmutableArray<ColumnSchema> columns)
@@ -194,7 +202,8 @@ internal sealed class TableCatalog(TypeCatalog types)
         {
             var oidRead = reader.GetFieldValue<uint>(0);
             if (tables.Count == 0 || tables[^1].Oid != oidRead)
-                tables.Add(new Table(oidRead, reader.GetString(1), reader.GetString(2), (ReplicaIdentity)reader.GetChar(3), reader.GetFieldValue<uint>(10), []));
+                tables.Add(new Table(oidRead, reader.GetString(1), reader.GetString(2), (ReplicaIdentity)reader.GetChar(3), reader.GetFieldValue<uint>(10),
+                    reader.GetBoolean(11), reader.GetBoolean(12), []));
             tables[^1].Columns.Add(new Column(
                 reader.GetString(4), reader.GetFieldValue<uint>(5), reader.GetInt32(6), reader.GetString(7), reader.GetInt32(8), reader.GetBoolean(9)));
         }
@@ -212,7 +221,7 @@ internal sealed class TableCatalog(TypeCatalog types)
         return indexes.ToLookup(i => i.Table, i => (i.Name, i.Options, i.Columns));
     }
 
-    private sealed record Table(uint Oid, string Schema, string Name, ReplicaIdentity Identity, uint Entry, List<Column> Columns);
+    private sealed record Table(uint Oid, string Schema, string Name, ReplicaIdentity Identity, uint Entry, bool IsPartitioned, bool HasChildren, List<Column> Columns);
 
     private sealed record Column(string Name, uint TypeOid, int TypeModifier, string TypeName, int KeyPosition, bool IsBytewise);
 }

@@ -50,7 +50,7 @@ internal sealed class ChunkPlanner(TableCatalog catalog)
         var order = string.Join(", ", table.Key.Select(k => $"sample.{PgName.Quote(table.Columns[k].Name)}")); // a bare name would mean the text
         await using var command = new NpgsqlCommand(
             FormattableString.Invariant(
-                $"SELECT {texts} FROM (SELECT {keys} FROM {PgName.Quote(table)} TABLESAMPLE SYSTEM ({percent:F4})) AS sample ORDER BY {order}"),
+                $"SELECT {texts} FROM (SELECT {keys} FROM {PgName.RowsOf(table)} TABLESAMPLE SYSTEM ({percent:F4})) AS sample ORDER BY {order}"),
             connection);
         var samples = new List<string[]>();
         await using (var reader = await command.ExecuteReaderAsync(cancellationToken))

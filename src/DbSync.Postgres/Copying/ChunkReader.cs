@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Collections.Immutable;
 using DbSync.Postgres.Types;
 using Npgsql;
 
@@ -46,7 +47,7 @@ internal sealed class ChunkReader(Primary primary, TableCatalog catalog, Primary
         Failpoint.Hit(Failpoint.AfterChunkSnapshot);
         var filter = Filter(connection, table);
         var codecs = catalog.CodecsOf(table);
-        var binary = new BinaryCopy(codecs.Length, fields => Decode(fields, codecs, rows));
+        var binary = new BinaryCopy(codecs.Length, fields => Decode(fields, table.Columns, codecs, rows));
         using (var copy = new CopyOut(connection, CopySql(table, codecs, chunk, filter)))
             while (copy.TryRead(out var bytes)) binary.Take(bytes);
         binary.End();
@@ -97,13 +98,25 @@ internal sealed class ChunkReader(Primary primary, TableCatalog catalog, Primary
         if (filter is not null) conditions.Add($"({filter})");
         var where = conditions.Count == 0 ? "" : $" WHERE {string.Join(" AND ", conditions)}";
         var order = chunk.Lower is null && chunk.Upper is null ? "" : $" ORDER BY {key}";
-        return $"COPY (SELECT {columns} FROM {PgName.Quote(table)}{where}{order}) TO STDOUT (FORMAT binary)";
+        return $"COPY (SELECT {columns} FROM {PgName.RowsOf(table)}{where}{order}) TO STDOUT (FORMAT binary)";
 
         string Literals(ChunkBound bound) =>
             string.Join(", ", bound.Literals.Select((l, i) => $"{PgName.Literal(l)}::{table.Columns[table.Key[i]].TypeName}"));
     }
 
-    private static void Decode(ReadOnlySpan<byte> fields, TypeCodec[] codecs, ChunkRows rows)
+    private static bool Decode(ReadOnlySpan<byte> field, TypeCodec codec, ColumnSchema column, ChangeBuffer target)
+    {
+        try
+        {
+            return codec.DecodeBinary(field, target);
+        }
+        catch (DbSyncException exception) when (ErrorCodes.IsOfValue(exception.Code))
+        {
+            throw new UnstorableValueException(column.Name, exception);
+        }
+    }
+
+    private static void Decode(ReadOnlySpan<byte> fields, ImmutableArray<ColumnSchema> columns, TypeCodec[] codecs, ChunkRows rows)
     {
         var target = rows.Current();
         for (var i = 0; i < codecs.Length; i++)
@@ -115,7 +128,7 @@ internal sealed class ChunkReader(Primary primary, TableCatalog catalog, Primary
                 fields = fields[4..];
                 continue;
             }
-            if (!codecs[i].DecodeBinary(fields.Slice(4, length), target)) rows.KeptAsText.Add(i);
+            if (!Decode(fields.Slice(4, length), codecs[i], columns[i], target)) rows.KeptAsText.Add(i);
             fields = fields[(4 + length)..];
         }
         rows.Count++;

@@ -1,3 +1,5 @@
+using Npgsql;
+
 namespace DbSync.Postgres;
 
 /// <summary>Checks of the tables: which are left out, and whether the role can read all of those that are published.</summary>
@@ -15,6 +17,17 @@ internal static class TableChecks
         ORDER BY n.nspname, c.relname
         """;
 
+    // What has no change log of its own. A view of an extension is nobody's to replicate.
+    private const string ViewsSql =
+        """
+        SELECT CASE n.nspname WHEN 'public' THEN c.relname::text ELSE n.nspname || '.' || c.relname END
+        FROM pg_catalog.pg_class AS c
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE c.relkind IN ('v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'dbsync') AND n.nspname !~ '^pg_'
+            AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS d WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+        ORDER BY n.nspname, c.relname
+        """;
+
     public static async Task<IReadOnlyList<PreflightCheck>> RunAsync(
         Primary primary, ServerFacts server, string publication, PublicationState? state, CancellationToken cancellationToken)
     {
@@ -24,12 +37,24 @@ internal static class TableChecks
         var plan = PublicationPlan.Of(tables, state is { TakesEveryTable: false } ? published : null, published, server.Version);
         foreach (var refusal in plan.Refused) checks.Add(Refused(refusal, published));
         if (plan.Refused.Count == 0) checks.Add(PreflightCheck.Ok(CheckCodes.TableIdentity, "tables", $"All {plan.Tables.Count} can be published."));
+        var views = await primary.UseAsync(c => ReadViewsAsync(c, cancellationToken), cancellationToken);
+        if (views.Count > 0)
+            checks.Add(PreflightCheck.Ok(CheckCodes.TableIdentity, "views", $"Primary only, for they have no change log: {string.Join(", ", views)}."));
         var rights = await ReadRightsAsync(primary, publication, cancellationToken);
         checks.Add(Select(server, [.. rights.Where(r => !r.MayRead).Select(r => (r.Schema, r.Name))]));
         var partitioned = rights.Where(r => r.IsPartitioned).Select(r => TableSchema.ReplicaNameOf(r.Schema, r.Name)).ToList();
         if (partitioned.Count > 0) checks.Add(Partitions(partitioned));
         checks.Add(RowSecurity(server, [.. rights.Where(r => r.IsHidden).Select(r => TableSchema.ReplicaNameOf(r.Schema, r.Name))]));
         return checks;
+    }
+
+    private static async Task<List<string>> ReadViewsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = Primary.Command(connection, ViewsSql);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var views = new List<string>();
+        while (await reader.ReadAsync(cancellationToken)) views.Add(reader.GetString(0));
+        return views;
     }
 
     private static PreflightCheck Refused(Refusal refusal, IReadOnlySet<string> published)

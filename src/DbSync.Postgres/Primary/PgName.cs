@@ -7,6 +7,9 @@ internal static class PgName
 
     public static string Quote(TableSchema table) => $"{Quote(table.Schema)}.{Quote(table.Name)}";
 
+    /// <summary>The rows that travel under a table's name: its own, or those of its partitions, but never its children's.</summary>
+    public static string RowsOf(TableSchema table) => table.IsPartitioned ? Quote(table) : $"ONLY {Quote(table)}";
+
     public static string Literal(string value) =>
         value.Contains('\\', StringComparison.Ordinal)
             ? $" E'{value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "''", StringComparison.Ordinal)}'"

@@ -18,6 +18,8 @@ internal sealed record Refusal(string Table, string Code, string Reason, string?
         if (!table.IsPermanent)
             return Because(ErrorCodes.TableNotPublishable, "It is unlogged: its changes are not in the log.", $"ALTER TABLE {table.Quoted} SET LOGGED;");
         if (table.Columns.Count == 0) return Because(ErrorCodes.TableNotPublishable, "It has no columns.");
+        if (table.HasChildren)
+            return Because(ErrorCodes.TableNotPublishable, "Other tables inherit from it: queries on it give their rows too, so only the primary answers them. The children can be replicated.");
         if (Names(table) is { } name) return name;
         if (!table.HasUsableIdentity) return Identity(table);
         if (table.HasGeneratedKey && serverVersion < 180000)

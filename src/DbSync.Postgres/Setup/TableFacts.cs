@@ -14,6 +14,7 @@ namespace DbSync.Postgres;
 /// <param name="HasGeneratedKey">Whether the identity holds a generated column.</param>
 /// <param name="UnlikePartitions">Partitions (quoted) whose replica identity is not the table's.</param>
 /// <param name="Columns">The names of its columns.</param>
+/// <param name="HasChildren">Whether other tables inherit from it.</param>
 internal sealed record TableFacts(
     string Schema,
     string Name,
@@ -27,7 +28,8 @@ internal sealed record TableFacts(
     string? UniqueIndex,
     bool HasGeneratedKey,
     IReadOnlyList<string> UnlikePartitions,
-    IReadOnlyList<string> Columns)
+    IReadOnlyList<string> Columns,
+    bool HasChildren = false)
 {
     public string ReplicaName => TableSchema.ReplicaNameOf(Schema, Name);
 

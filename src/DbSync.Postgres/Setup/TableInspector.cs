@@ -22,7 +22,8 @@ internal static class TableInspector
                 WHERE i.indrelid = c.oid AND (c.relreplident = 'i' AND i.indisreplident OR c.relreplident = 'd' AND i.indisprimary)),
             coalesce(leaf.unlike, '{}'),
             ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute AS a
-                WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum)
+                WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
+            c.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_inherits AS h WHERE h.inhparent = c.oid)
         FROM pg_catalog.pg_class AS c
         JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
         LEFT JOIN LATERAL (
@@ -64,7 +65,7 @@ internal static class TableInspector
             tables.Add(new TableFacts(
                 reader.GetString(0), reader.GetString(1), reader.GetBoolean(2), reader.GetBoolean(3), reader.GetBoolean(4), reader.GetBoolean(5),
                 (ReplicaIdentity)reader.GetChar(6), reader.GetBoolean(7), reader.GetBoolean(8), reader.IsDBNull(9) ? null : reader.GetString(9),
-                reader.GetBoolean(10), reader.GetFieldValue<string[]>(11), reader.GetFieldValue<string[]>(12)));
+                reader.GetBoolean(10), reader.GetFieldValue<string[]>(11), reader.GetFieldValue<string[]>(12), reader.GetBoolean(13)));
         return tables;
     }
 }

@@ -1,3 +1,6 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text;
+
 namespace DbSync.Postgres;
 
 /// <summary>
@@ -171,10 +174,16 @@ internal sealed class PgOutputDecoder(
         if (reader.Byte() != 'N') throw WireReader.Malformed("an insert without a new row");
         var part = Part();
         var (start, tables) = Start(part, ChangeKind.Insert, relation);
+        var tuple = reader;
         try
         {
-            _tuples.Row(ref reader, relation, part, default);
+            if (!_tuples.Row(ref reader, relation, part, default)) part.MarkIncomplete(start);
             reader.End();
+        }
+        catch (DbSyncException exception) when (ErrorCodes.IsOfValue(exception.Code))
+        {
+            part.CancelChange(start, tables);
+            return SetAside(part, relation, tuple, exception);
         }
         catch
         {
@@ -191,7 +200,8 @@ internal sealed class PgOutputDecoder(
         ReadOnlySpan<byte> identity = default;
         if (tag is (byte)'K' or (byte)'O')
         {
-            identity = _tuples.Identity(ref reader, relation);
+            var old = reader;
+            if (!TryIdentity(ref reader, relation, out identity, out var refusal)) return SetAside(Part(), relation, old, refusal);
             tag = reader.Byte();
         }
         else if (!relation.Table.HasKey)
@@ -202,6 +212,7 @@ internal sealed class PgOutputDecoder(
         var part = Part();
         var moved = !identity.IsEmpty;
         var (start, tables) = Start(part, ChangeKind.Replace, relation);
+        var tuple = reader;
         try
         {
             if (moved) part.Changes.Append(identity);
@@ -210,6 +221,11 @@ internal sealed class PgOutputDecoder(
             reader.End();
             var stays = !moved || (relation.Table.HasKey && _tuples.HasKey(relation.Table, part.Changes.Written[row..], identity));
             if (stays) part.KeepOnlyRow(start, row);
+        }
+        catch (DbSyncException exception) when (ErrorCodes.IsOfValue(exception.Code))
+        {
+            part.CancelChange(start, tables);
+            return SetAside(part, relation, tuple, exception);
         }
         catch
         {
@@ -223,11 +239,39 @@ internal sealed class PgOutputDecoder(
     {
         var relation = RelationOf(reader.UInt32());
         if (reader.Byte() is not ((byte)'K' or (byte)'O')) throw WireReader.Malformed("a delete that does not say which row");
-        var identity = _tuples.Identity(ref reader, relation);
+        var old = reader;
+        if (!TryIdentity(ref reader, relation, out var identity, out var refusal)) return SetAside(Part(), relation, old, refusal);
         reader.End();
         var part = Part();
         var (start, _) = Start(part, ChangeKind.Delete, relation);
         part.Changes.Append(identity);
+        return End(part, start);
+    }
+
+    private bool TryIdentity(
+        scoped ref WireReader reader, Relation relation, out ReadOnlySpan<byte> identity, [NotNullWhen(false)] out DbSyncException? refusal)
+    {
+        try
+        {
+            identity = _tuples.Identity(ref reader, relation);
+            refusal = null;
+            return true;
+        }
+        catch (DbSyncException exception) when (ErrorCodes.IsOfValue(exception.Code))
+        {
+            identity = default;
+            refusal = exception;
+            return false;
+        }
+    }
+
+    /// <summary>In the place of a change that can't be had: its table is set aside.</summary>
+    private TransactionPart? SetAside(TransactionPart part, Relation relation, WireReader tuple, DbSyncException refusal)
+    {
+        var column = _tuples.FindUnstorable(tuple, relation);
+        var (start, _) = Start(part, ChangeKind.Quarantine, relation);
+        part.Changes.WriteInteger(column);
+        part.Changes.WriteText(Encoding.UTF8.GetBytes(refusal.Message));
         return End(part, start);
     }
 

@@ -7,10 +7,12 @@ internal sealed class TupleDecoder
     private readonly ChangeBuffer _key = new(4096);
 
     /// <summary>Appends a new row; a key value that was not sent because it did not change is taken from the old identity.</summary>
-    public void Row(scoped ref WireReader reader, Relation relation, TransactionPart part, ReadOnlySpan<byte> identity)
+    /// <returns>False when a value was not sent because it did not change.</returns>
+    public bool Row(scoped ref WireReader reader, Relation relation, TransactionPart part, ReadOnlySpan<byte> identity)
     {
         var target = part.Changes;
         var codecs = relation.Codecs;
+        var complete = true;
         CheckCount(ref reader, codecs.Length);
         for (var i = 0; i < codecs.Length; i++)
         {
@@ -24,12 +26,17 @@ internal sealed class TupleDecoder
                     break;
                 case (byte)'u':
                     if (relation.IsKey[i]) WriteKeyCell(relation.Table, i, identity, target);
-                    else target.WriteUnchanged();
+                    else
+                    {
+                        target.WriteUnchanged();
+                        complete = false;
+                    }
                     break;
                 default:
                     throw WireReader.Malformed("a value of an unknown kind");
             }
         }
+        return complete;
     }
 
     /// <summary>The identity of an old row: its key cells in key order, or all of it when the table has no key. Valid until the next call.</summary>
@@ -56,6 +63,26 @@ internal sealed class TupleDecoder
         }
         if (!table.HasKey || table.Key.Length == 1) return _identity.Written;
         return InKeyOrder(table);
+    }
+
+    /// <summary>The first column of a row whose value can't be had; -1 when each can, but not all together.</summary>
+    public int FindUnstorable(scoped WireReader reader, Relation relation)
+    {
+        CheckCount(ref reader, relation.Codecs.Length);
+        for (var i = 0; i < relation.Codecs.Length; i++)
+        {
+            if (reader.Byte() != 't') continue;
+            _identity.Clear();
+            try
+            {
+                relation.Codecs[i].DecodeText(reader.Bytes(reader.Int32()), _identity);
+            }
+            catch (DbSyncException exception) when (ErrorCodes.IsOfValue(exception.Code))
+            {
+                return i;
+            }
+        }
+        return -1;
     }
 
     /// <summary>True when a row has exactly this key, byte for byte.</summary>

@@ -10,7 +10,7 @@ internal static class MalformedValue
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void Throw(string type, int lengthBytes) =>
         throw new DbSyncException(
-            ErrorCodes.MalformedStream,
+            ErrorCodes.ValueUnstorable,
             $"PostgreSQL sent {lengthBytes} bytes that are no value of type {type} under DbSync's session settings.");
 
     public static void ThrowUnless([DoesNotReturnIf(false)] bool wellFormed, string type, ReadOnlySpan<byte> wire)

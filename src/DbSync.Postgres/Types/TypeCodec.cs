@@ -11,7 +11,7 @@ namespace DbSync.Postgres.Types;
 /// </summary>
 /// <remarks>
 /// The wire forms are PostgreSQL's output and send functions under <see cref="SessionSettings"/>; both give identical cells. Wire bytes
-/// that no server sends raise <see cref="ErrorCodes.MalformedStream"/>.
+/// that no server sends raise <see cref="ErrorCodes.ValueUnstorable"/>.
 /// </remarks>
 internal abstract class TypeCodec(StorageClass storage, string? collation = null, string? primaryOnlyReason = null)
 {

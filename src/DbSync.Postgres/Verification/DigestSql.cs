@@ -31,7 +31,7 @@ internal static class DigestSql
         var row = Hash(Enumerable.Range(0, table.Columns.Length));
         var key = table.HasKey ? Hash(table.Key) : row;
         var where = filter is null ? "" : $" WHERE ({filter})";
-        return $"SELECT {key} AS k, {row} AS r FROM {PgName.Quote(table)} CROSS JOIN LATERAL (SELECT {columns} OFFSET 0) AS v{where} OFFSET 0";
+        return $"SELECT {key} AS k, {row} AS r FROM {PgName.RowsOf(table)} CROSS JOIN LATERAL (SELECT {columns} OFFSET 0) AS v{where} OFFSET 0";
     }
 
     private static string Hash(IEnumerable<int> columns)

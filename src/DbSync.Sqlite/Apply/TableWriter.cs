@@ -40,8 +40,9 @@ internal sealed class TableWriter : IDisposable
     {
         var statement = _insert ??= _database.Prepare(InsertSql(1));
         for (var i = 1; i <= _table.Columns.Length; i++) statement.Bind(i, Cell.Read(ref row));
+        if (!statement.TryRun()) return false;
         RowDelta++;
-        return statement.TryRun();
+        return true;
     }
 
     /// <summary>
@@ -161,6 +162,16 @@ internal sealed class TableWriter : IDisposable
         return true;
     }
 
+    /// <summary>Makes every statement ready again after one could not take a value.</summary>
+    public void Reset()
+    {
+        foreach (var statement in _updates.Values) statement.Reset();
+        _insert?.Reset();
+        _insertMany?.Reset();
+        _fullUpdate?.Reset();
+        _fullReplace?.Reset();
+    }
+
     public void Dispose()
     {
         foreach (var statement in _updates.Values) statement.Dispose();
@@ -252,7 +263,7 @@ internal sealed class TableWriter : IDisposable
 
     private static string Match(TableSchema table)
     {
-        if (table.HasKey) return string.Join(" AND ", table.Key.Select(k => $"{SqlName.Quote(table.Columns[k].Name)} = ?"));
+        if (table.HasKey) return string.Join(" AND ", table.Key.Select(k => $"{ReplicaTable.KeyColumn(table.Columns[k])} = ?"));
         var rowId = ReplicaTable.RowIdName(table) ?? throw new DbSyncException(
             ErrorCodes.NameCollision,
             $"{table} has no key, and columns named rowid, oid and _rowid_ hide the row number that stands in for one.",

@@ -23,8 +23,9 @@ internal sealed class ShardFile : IShardStore
 
     /// <param name="path">The file; its directory exists.</param>
     /// <param name="identity">Whose file this is.</param>
+    /// <param name="valueBytesMax">The largest value and the largest row, in bytes; SQLite's own limit unless given.</param>
     /// <exception cref="DbSyncException">DBS4001 damaged, DBS4002 written by a newer version, DBS4005 another shard's file.</exception>
-    public ShardFile(string path, ShardIdentity identity)
+    public ShardFile(string path, ShardIdentity identity, int? valueBytesMax = null)
     {
         Id = identity.Shard;
         if (!File.Exists(path)) CreatePrivate(path);
@@ -35,6 +36,7 @@ internal sealed class ShardFile : IShardStore
             _database.Execute("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA cache_size = -65536");
             _database.Execute("PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA foreign_keys = OFF");
             SqliteCollations.RegisterBuiltIn(_database.Handle);
+            if (valueBytesMax is { } limit) _ = SqliteApi.Limit(_database.Handle, SqliteApi.LimitLength, limit);
             ShardMigrations.Apply(_database, Path.GetFileName(path));
             _metadata = new ShardMetadata(_database);
             Position = _metadata.Claim(identity);
@@ -86,18 +88,55 @@ internal sealed class ShardFile : IShardStore
 
     public void Insert(TableSchema table, ref ReadOnlySpan<byte> row)
     {
-        if (!Writer(table).Insert(ref row)) throw IsThere(table);
+        var before = row;
+        bool inserted;
+        try
+        {
+            inserted = Writer(table).Insert(ref row);
+        }
+        catch (DbSyncException exception) when (ErrorCodes.IsOfValue(exception.Code))
+        {
+            throw Unstorable(table, before[..RowCells.SizeOf(before, table.Columns.Length)], exception);
+        }
+        if (!inserted) throw IsThere(table);
     }
 
     public long InsertAll(TableSchema table, ReadOnlySpan<byte> rows, RowFilter? isHere)
     {
-        var count = Writer(table).InsertAll(rows, isHere);
-        return count >= 0 ? count : throw IsThere(table);
+        try
+        {
+            var count = Writer(table).InsertAll(rows, isHere);
+            return count >= 0 ? count : throw IsThere(table);
+        }
+        catch (DbSyncException exception) when (ErrorCodes.IsOfValue(exception.Code))
+        {
+            throw Unstorable(table, rows, exception);
+        }
     }
 
-    public int Update(TableSchema table, ReadOnlySpan<byte> row) => Writer(table).Update(row);
+    public int Update(TableSchema table, ReadOnlySpan<byte> row)
+    {
+        try
+        {
+            return Writer(table).Update(row);
+        }
+        catch (DbSyncException exception) when (ErrorCodes.IsOfValue(exception.Code))
+        {
+            throw Unstorable(table, row, exception);
+        }
+    }
 
-    public int Replace(TableSchema table, ReadOnlySpan<byte> identity, ReadOnlySpan<byte> row) => Writer(table).Replace(identity, row);
+    public int Replace(TableSchema table, ReadOnlySpan<byte> identity, ReadOnlySpan<byte> row)
+    {
+        try
+        {
+            return Writer(table).Replace(identity, row);
+        }
+        catch (DbSyncException exception) when (ErrorCodes.IsOfValue(exception.Code))
+        {
+            throw Unstorable(table, row, exception);
+        }
+    }
 
     public int Delete(TableSchema table, ReadOnlySpan<byte> identity) => Writer(table).Delete(identity);
 
@@ -181,6 +220,8 @@ internal sealed class ShardFile : IShardStore
         }
     }
 
+    public void SaveQuarantine(TableId table, Quarantine quarantine) => _metadata.SaveQuarantine(table, quarantine);
+
     public void SaveTable(TableRecord record) => _metadata.Update(record);
 
     public void SaveChunks(TableId table, IReadOnlyList<ChunkRecord> chunks) => _metadata.ReplaceChunks(table, chunks);
@@ -228,11 +269,19 @@ internal sealed class ShardFile : IShardStore
         _database.Dispose();
     }
 
+    /// <summary>The largest value of the rows is the one that is too large, or makes its row so.</summary>
+    private UnstorableValueException Unstorable(TableSchema table, ReadOnlySpan<byte> rows, DbSyncException cause)
+    {
+        Writer(table).Reset();
+        return new UnstorableValueException(table.Columns[RowCells.Largest(rows) % table.Columns.Length].Name, cause);
+    }
+
     private string? TableOfIndex(string name)
     {
         using var found = _database.Prepare("SELECT tbl_name FROM sqlite_schema WHERE type = 'index' AND name = ?");
         return found.Bind(1, name).Step() ? found.Text(0) : null;
     }
+
     private DbSyncException IsThere(TableSchema table) => new(
         ErrorCodes.Diverged,
         $"Shard '{Id}': a row to be inserted into {table} is there already.",

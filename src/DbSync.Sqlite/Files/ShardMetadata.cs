@@ -6,7 +6,7 @@ namespace DbSync.Sqlite;
 /// <summary>Reads and writes a shard file's own tables (<c>migrations/sqlite</c>).</summary>
 internal sealed class ShardMetadata(SqliteDatabase database) : IDisposable
 {
-    private static readonly string[] PerTable = ["dbsync.chunk", "dbsync.dropped", "dbsync.row", "dbsync.primary_only"];
+    private static readonly string[] PerTable = ["dbsync.chunk", "dbsync.dropped", "dbsync.row", "dbsync.primary_only", "dbsync.quarantine"];
     private readonly Dictionary<string, SqliteStatement> _statements = [];
     private readonly RowCounts _rows = new();
 
@@ -82,6 +82,10 @@ internal sealed class ShardMetadata(SqliteDatabase database) : IDisposable
             .Bind(4, record.ChunksCopied)
             .Bind(5, record.Schema.Id.Key)
             .Run();
+
+    public void SaveQuarantine(TableId table, Quarantine quarantine) =>
+        Prepared("INSERT OR REPLACE INTO \"dbsync.quarantine\" VALUES (?, ?, ?, ?)")
+            .Bind(1, table.Key).Bind(2, quarantine.Column).Bind(3, (long)quarantine.Position.Value).Bind(4, quarantine.Reason).Run();
 
     public void AddRows(TableId table, long delta) => _rows.Add(table, delta);
 

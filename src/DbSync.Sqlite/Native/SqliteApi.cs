@@ -12,6 +12,8 @@ internal static unsafe partial class SqliteApi
     public const int Ok = 0;
     public const int Busy = 5;
     public const int Corrupt = 11;
+    public const int LimitLength = 0; // SQLITE_LIMIT_LENGTH
+    public const int TooBig = 18;
     public const int Constraint = 19;
     public const int NotADatabase = 26;
     public const int Null = 5;
@@ -32,6 +34,9 @@ internal static unsafe partial class SqliteApi
 
     [LibraryImport(Library, EntryPoint = "sqlite3_open_v2", StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Open(string path, out nint database, int flags, nint vfs);
+
+    [LibraryImport(Library, EntryPoint = "sqlite3_limit")]
+    public static partial int Limit(nint database, int limit, int value);
 
     [LibraryImport(Library, EntryPoint = "sqlite3_close_v2")]
     public static partial int Close(nint database);

@@ -96,6 +96,7 @@ internal sealed unsafe class SqliteDatabase : IDisposable
         var message = _handle == 0 ? "" : SqliteApi.ErrorMessage(_handle);
         var (code, fix) = (result & 0xFF) switch
         {
+            SqliteApi.TooBig => (ErrorCodes.ValueUnstorable, "SQLite holds at most 1,000,000,000 bytes in a value and in a row."),
             SqliteApi.Corrupt or SqliteApi.NotADatabase => (ErrorCodes.ShardFileDamaged, "Copy the shard again with 'dbsync resync'."),
             _ => (ErrorCodes.StorageFailed, "Nothing acknowledged is lost; mend the disk and start again."),
         };

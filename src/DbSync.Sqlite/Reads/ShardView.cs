@@ -62,13 +62,15 @@ internal sealed class ShardView : IDisposable
         metadata.ReloadRows();
         using var rows = _database.Prepare(
             """
-            SELECT coalesce(original.name, t.name) AS name, t.state, t.oid, count(c.number) + t.chunks, count(c.snapshot) + t.chunks
+            SELECT coalesce(original.name, t.name) AS name, t.state, t.oid, count(c.number) + t.chunks, count(c.snapshot) + t.chunks, q.lsn, q."column", q.reason
             FROM "dbsync.table" AS t LEFT JOIN "dbsync.chunk" AS c ON c.table_oid = t.oid
             LEFT JOIN "dbsync.table" AS original ON original.oid = t.oid - 4294967296
+            LEFT JOIN "dbsync.quarantine" AS q ON q.table_oid = t.oid
             WHERE (t.oid >= 4294967296) = ? AND (t.oid >= 4294967296 OR t.name NOT LIKE 'dbsync.%') GROUP BY t.oid ORDER BY name
             """).Bind(1, shadows ? 1 : 0);
         while (rows.Step())
-            tables.Add(new TableProgress(rows.Text(0), (TableState)rows.Integer(1), metadata.RowsOf(rows.Integer(2)), (int)rows.Integer(4), (int)rows.Integer(3)));
+            tables.Add(new TableProgress(rows.Text(0), (TableState)rows.Integer(1), metadata.RowsOf(rows.Integer(2)), (int)rows.Integer(4), (int)rows.Integer(3),
+                rows.IsNull(5) ? null : new Quarantine(rows.IsNull(6) ? null : rows.Text(6), new Lsn((ulong)rows.Integer(5)), rows.Text(7))));
         return tables;
     }
 
@@ -101,4 +103,4 @@ internal sealed class ShardView : IDisposable
 }
 
 /// <summary>How far a shard's copy of a table has come.</summary>
-internal sealed record TableProgress(string Name, TableState State, long Rows, int ChunksDone, int Chunks);
+internal sealed record TableProgress(string Name, TableState State, long Rows, int ChunksDone, int Chunks, Quarantine? Quarantine);

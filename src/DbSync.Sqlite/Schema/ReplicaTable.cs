@@ -17,6 +17,12 @@ internal static class ReplicaTable
         RowIdNames.FirstOrDefault(
             name => !table.Columns.Any(c => string.Equals(c.Name, name, StringComparison.OrdinalIgnoreCase)));
 
+    /// <summary>
+    /// A key column as SQL, compared by its bytes: the stream names a row by exactly the bytes that are stored, and what a collation takes for
+    /// equal may be two rows on the primary.
+    /// </summary>
+    public static string KeyColumn(ColumnSchema column) => SqlName.Quote(column.Name) + (column.Collation is null ? "" : " COLLATE BINARY");
+
     public static string CreateSql(TableSchema table)
     {
         var sql = new StringBuilder("CREATE TABLE ").Append(SqlName.Quote(table.ReplicaName)).Append(" (");
@@ -27,7 +33,7 @@ internal static class ReplicaTable
             if (integerKey && i == table.Key[0]) sql.Append(" PRIMARY KEY");
         }
         if (table.HasKey && !integerKey)
-            sql.Append(",\n    PRIMARY KEY (").Append(SqlName.List(table.Key.Select(k => table.Columns[k].Name))).Append(')');
+            sql.Append(",\n    PRIMARY KEY (").Append(string.Join(", ", table.Key.Select(k => KeyColumn(table.Columns[k])))).Append(')');
         return sql.Append(table.HasKey && !integerKey ? "\n) WITHOUT ROWID" : "\n)").ToString();
     }
 

@@ -23,4 +23,10 @@ internal enum ChangeKind : byte
 
     /// <summary>As Insert, of a row that leaves values as they were in the shard it comes from.</summary>
     MoveIn = 7,
+
+    /// <summary>A change of the table can't be stored: the ordinal of its column as an Integer, -1 for the row as a whole, and the reason as Text.</summary>
+    Quarantine = 8,
+
+    /// <summary>A new row, by passing into the publication's filter, with values that did not change then and are only on the primary.</summary>
+    Enter = 9,
 }

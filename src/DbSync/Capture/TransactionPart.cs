@@ -109,6 +109,9 @@ internal sealed class TransactionPart
         Changes.At(start, 1)[0] = (byte)ChangeKind.Update;
     }
 
+    /// <summary>Turns an Insert begun at <paramref name="start"/> into an Enter.</summary>
+    public void MarkIncomplete(int start) => Changes.At(start, 1)[0] = (byte)ChangeKind.Enter;
+
     public void AddMove(RowMove move) => _moves.Add(move);
 
     public void MarkKept(TableSchema table, int column)

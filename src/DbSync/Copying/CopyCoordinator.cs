@@ -107,6 +107,20 @@ internal sealed partial class CopyCoordinator(
             await CopyAsync(table, horizon, cancellationToken);
             _retries.Succeeded(table.Id);
         }
+        catch (UnstorableValueException exception)
+        {
+            foreach (var shard in shards)
+            {
+                await shard.InvokeAsync(
+                    (applier, store) =>
+                    {
+                        applier.Quarantine(table.Id, exception.Column, store.Position, exception.Reason);
+                        return true;
+                    },
+                    writes: true);
+            }
+            LogSetAside(table.ReplicaName, exception.Message);
+        }
         catch (DbSyncException exception) when (ErrorCodes.IsOfPrimary(exception.Code))
         {
             if (_retries.Failed(table.Id, exception)) LogRetry(table.ToString(), exception.Message);
@@ -281,7 +295,7 @@ internal sealed partial class CopyCoordinator(
                     // The copy that began this chunk may have been started over or read anew after a rollback: then the rows don't count.
                     if (!ReferenceEquals(applier.CopyOf(table.Id), holder)) return false;
                     if (holder!.Chunks[chunk.Number].Snapshot is not null) return true;
-                    var count = Insert(store, table, rows, ordinal);
+                    var count = InsertOrSetAside(applier, store, table, rows, ordinal);
                     var saved = chunk with { Rows = count };
                     store.SaveChunk(table.Id, saved);
                     foreach (var column in rows.KeptAsText) store.MarkPrimaryOnly(table, column);
@@ -295,6 +309,20 @@ internal sealed partial class CopyCoordinator(
         var taken = await Task.WhenAll(deliveries);
         Failpoint.Hit(Failpoint.AfterChunkCommit);
         if (taken.Contains(false)) throw new TableRestartedException();
+    }
+
+    /// <summary>A table whose rows are half here must not be committed as one that is being copied.</summary>
+    private long InsertOrSetAside(ChangeApplier applier, IShardStore store, TableSchema table, ChunkRows rows, int shard)
+    {
+        try
+        {
+            return Insert(store, table, rows, shard);
+        }
+        catch (UnstorableValueException exception)
+        {
+            applier.Quarantine(table.Id, exception.Column, store.Position, exception.Reason);
+            throw;
+        }
     }
 
     private long Insert(IShardStore store, TableSchema table, ChunkRows rows, int shard)
@@ -349,6 +377,9 @@ internal sealed partial class CopyCoordinator(
 
     [LoggerMessage(5103, LogLevel.Debug, "Chunk {Chunk} of {Table} is not ready: {Reason}")]
     private partial void LogNotReady(string table, int chunk, string reason);
+
+    [LoggerMessage(5105, LogLevel.Error, "{Table} is set aside: {Reason}")]
+    private partial void LogSetAside(string table, string reason);
 
     [LoggerMessage(5104, LogLevel.Warning, "The copy of {Table} pauses: {Reason}")]
     private partial void LogRetry(string table, string reason);

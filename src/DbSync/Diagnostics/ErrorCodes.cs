@@ -12,6 +12,9 @@ internal static class ErrorCodes
     /// </summary>
     public static bool IsPassing(string code) => code is PrimaryUnreachable or StatementFailed or SpillFull or SpillFailed;
 
+    /// <summary>A value that can't be had here: its table is set aside, and the rest goes on.</summary>
+    public static bool IsOfValue(string code) => code is ValueUnstorable or RowTooLarge;
+
     /// <summary>What concerns the primary: its state, its settings, or what it allows.</summary>
     public static bool IsOfPrimary(string code) => code.StartsWith("DBS2", StringComparison.Ordinal);
 
@@ -58,6 +61,8 @@ internal static class ErrorCodes
     public const string ShardFileMismatch = "DBS4005";
     public const string ReseedGivenUp = "DBS4050";
     public const string ResyncNotTaken = "DBS4051";
+
+    public const string ValueUnstorable = "DBS4101";
 
     public const string Diverged = "DBS5001";
     public const string OutOfOrder = "DBS5002";

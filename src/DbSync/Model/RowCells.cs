@@ -14,6 +14,19 @@ internal static class RowCells
         }
     }
 
+    /// <summary>The ordinal of the cell with the most bytes.</summary>
+    public static int Largest(ReadOnlySpan<byte> row)
+    {
+        var (largest, bytes) = (0, -1);
+        for (var i = 0; !row.IsEmpty; i++)
+        {
+            var size = Cell.SizeOf(row);
+            if (size > bytes) (largest, bytes) = (i, size);
+            row = row[size..];
+        }
+        return largest;
+    }
+
     /// <summary>True when some value of the row was not sent, because it is what it was.</summary>
     public static bool HasUnchanged(ReadOnlySpan<byte> row)
     {

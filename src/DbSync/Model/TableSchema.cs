@@ -29,6 +29,8 @@ internal sealed record EnumSchema(string Collation, ImmutableArray<string> Label
 /// <param name="Key">Ordinals of the key columns in key order; empty for a table without a key, whose rows are a multiset.</param>
 /// <param name="Indexes">The indexes to build on the replica.</param>
 /// <param name="Enums">The enum types that the columns' collations name.</param>
+/// <param name="IsPartitioned">True for a table whose rows are in its partitions and travel under its name.</param>
+/// <param name="HasChildren">True when other tables inherit from it: the primary answers queries on it with their rows as well, and here it has only its own.</param>
 /// <param name="Entry">The publication's entry for the table (<c>pg_publication_rel.oid</c>); 0 when not known. A new one each time it is added.</param>
 internal sealed record TableSchema(
     TableId Id,
@@ -39,7 +41,9 @@ internal sealed record TableSchema(
     ImmutableArray<int> Key,
     ImmutableArray<IndexSchema> Indexes,
     ImmutableArray<EnumSchema> Enums,
-    uint Entry = 0)
+    uint Entry = 0,
+    bool IsPartitioned = false,
+    bool HasChildren = false)
 {
     /// <summary>The schema that holds DbSync's own tables on the primary.</summary>
     public const string ControlSchemaName = "dbsync";
@@ -56,7 +60,7 @@ internal sealed record TableSchema(
 
     /// <summary>True when both would store the same rows the same way: what decides whether a table has to be copied again.</summary>
     public bool StoresLike(TableSchema other) =>
-        Schema == other.Schema && Name == other.Name && Columns.SequenceEqual(other.Columns) && Key.SequenceEqual(other.Key);
+        Schema == other.Schema && Name == other.Name && HasChildren == other.HasChildren && Columns.SequenceEqual(other.Columns) && Key.SequenceEqual(other.Key);
 
     /// <summary>
     /// True when the publication has left the table out for a while since <paramref name="earlier"/> was read: what happened then is in no log.

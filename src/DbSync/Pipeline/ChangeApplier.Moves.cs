@@ -16,7 +16,7 @@ internal sealed partial class ChangeApplier
         var moves = 0;
         while (reader.Read())
         {
-            if (reader.Kind < ChangeKind.MoveOut) continue;
+            if (reader.Kind is not (ChangeKind.MoveOut or ChangeKind.MoveIn)) continue;
             var move = part.Moves[moves++];
             if (reader.Kind != ChangeKind.MoveOut) continue;
             if (_store.LoadMoved(part.CommitLsn, reader.Table, reader.Cells) is { } row) move.Give(row);

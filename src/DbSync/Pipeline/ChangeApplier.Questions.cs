@@ -40,7 +40,7 @@ internal sealed partial class ChangeApplier
         var reader = new ChangeReader(_part!);
         while (reader.Read() && keys.Count < KeysAskedMax)
         {
-            if (reader.Table.Id.Oid != table.Id.Oid || reader.Kind == ChangeKind.Truncate) continue;
+            if (reader.Table.Id.Oid != table.Id.Oid || reader.Kind is ChangeKind.Truncate or ChangeKind.Quarantine) continue;
             if (reader.Kind == ChangeKind.Replace)
             {
                 reader.Split(out var identity, out var row);

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace DbSync;
 
 /// <summary>
@@ -9,6 +11,7 @@ internal sealed partial class ChangeApplier
     private readonly IShardStore _store;
     private readonly Dictionary<TableId, TableRecord> _live = [];
     private readonly Dictionary<TableId, TableCopy> _copies = [];
+    private readonly Dictionary<TableId, TableRecord> _quarantined = [];
     private readonly ChangeBuffer _scratch = new(4096);
     private readonly Dictionary<TableSchema, Entered> _entered = new(ReferenceEqualityComparer.Instance);
     private TableSchema? _current;
@@ -29,7 +32,7 @@ internal sealed partial class ChangeApplier
     /// <summary>True while a table can't be read.</summary>
     public bool IsIncomplete => _copies.Keys.Any(t => !t.IsShadow);
 
-    public IEnumerable<TableRecord> Tables => _live.Values.Concat(_copies.Values.Select(c => c.Record).Where(r => !r.Schema.Id.IsShadow));
+    public IEnumerable<TableRecord> Tables => _live.Values.Concat(_quarantined.Values).Concat(_copies.Values.Select(c => c.Record).Where(r => !r.Schema.Id.IsShadow));
 
     public bool IsLive(TableId table) => _live.ContainsKey(table);
 
@@ -40,10 +43,12 @@ internal sealed partial class ChangeApplier
     {
         _live.Clear();
         _copies.Clear();
+        _quarantined.Clear();
         Reenter();
         foreach (var record in _store.LoadTables())
         {
             if (record.State == TableState.Live) _live.Add(record.Schema.Id, record);
+            else if (record.State == TableState.Quarantined) _quarantined.Add(record.Schema.Id, record);
             else
             {
                 var copy = Track(new TableCopy(record, _store.LoadChunks(record.Schema.Id), _store.LoadDroppedTransactions(record.Schema.Id)));
@@ -58,11 +63,13 @@ internal sealed partial class ChangeApplier
         var record = new TableRecord(schema, TableState.Copying, Planned: false, Lsn.Zero);
         var remembered = _copies.TryGetValue(schema.Id, out var before) ? before.Dropped : [];
         _live.Remove(schema.Id);
+        _quarantined.Remove(schema.Id);
         DropShadow(schema.Id);
         foreach (var namesake in Tables.Where(t => t.Schema.Id != schema.Id && t.Schema.ReplicaName == schema.ReplicaName).ToList())
         {
             _live.Remove(namesake.Schema.Id); // renamed or dropped on the primary: the store replaces it
             _copies.Remove(namesake.Schema.Id);
+            _quarantined.Remove(namesake.Schema.Id);
             DropShadow(namesake.Schema.Id);
         }
         _store.CreateTable(record);
@@ -102,6 +109,22 @@ internal sealed partial class ChangeApplier
         _store.DropTable(table);
         _live.Remove(table);
         _copies.Remove(table);
+        _quarantined.Remove(table);
+        Reenter();
+    }
+
+    /// <summary>Sets a table aside: the rest goes on, and it comes back when it is copied again.</summary>
+    public void Quarantine(TableId table, string? column, Lsn position, string reason)
+    {
+        table = table.Original;
+        if (Tables.FirstOrDefault(t => t.Schema.Id == table) is not { } record || _quarantined.ContainsKey(table)) return;
+        DropShadow(table);
+        _live.Remove(table);
+        _copies.Remove(table);
+        record = record with { State = TableState.Quarantined };
+        _quarantined.Add(table, record);
+        _store.SaveTable(record);
+        _store.SaveQuarantine(table, new Quarantine(column, position, reason));
         Reenter();
     }
 
@@ -151,18 +174,63 @@ internal sealed partial class ChangeApplier
         _part = part;
         var reader = new ChangeReader(part);
         var moves = 0;
-        while (reader.Read())
+        while (!TryApply(part, ref reader, ref moves))
         {
-            if (!ReferenceEquals(reader.Table, _current)) Enter(reader.Table);
-            if (reader.Kind >= ChangeKind.MoveOut) Move(ref reader, part, part.Moves[moves++]);
-            else
-            {
-                if (_how.IsLive) ApplyLive(ref reader, reader.Table);
-                else ApplyCopying(ref reader, reader.Table, part.Xid);
-                if (_how.Shadow is { } shadow) ApplyCopying(ref reader, shadow, part.Xid);
-            }
-            Failpoint.Hit(Failpoint.MidTransaction);
+            // A table was set aside; what follows of it is passed over.
         }
+    }
+
+    /// <summary>Applies what is left of a part; false when a value could not be stored, after which more may be left.</summary>
+    private bool TryApply(TransactionPart part, ref ChangeReader reader, ref int moves)
+    {
+        try
+        {
+            while (reader.Read())
+            {
+                if (_quarantined.Count > 0 && IsSetAside(reader.Table))
+                {
+                    if (reader.Kind is not (ChangeKind.MoveOut or ChangeKind.MoveIn)) continue;
+                    var move = part.Moves[moves++];
+                    if (reader.Kind == ChangeKind.MoveOut) move.GiveNothing();
+                    continue;
+                }
+                if (!ReferenceEquals(reader.Table, _current)) Enter(reader.Table);
+                if (reader.Kind >= ChangeKind.Quarantine) ApplyRare(ref reader, part);
+                else if (reader.Kind >= ChangeKind.MoveOut) Move(ref reader, part, part.Moves[moves++]);
+                else
+                {
+                    if (_how.IsLive) ApplyLive(ref reader, reader.Table);
+                    else ApplyCopying(ref reader, reader.Table, part.Xid);
+                    if (_how.Shadow is { } shadow) ApplyCopying(ref reader, shadow, part.Xid);
+                }
+                Failpoint.Hit(Failpoint.MidTransaction);
+            }
+            return true;
+        }
+        catch (UnstorableValueException exception)
+        {
+            Quarantine(reader.Table.Id, exception.Column, part.CommitLsn, exception.Reason);
+            return false;
+        }
+    }
+
+    /// <summary>A table that was published anew since it was set aside is copied again, like any other.</summary>
+    private bool IsSetAside(TableSchema table) =>
+        _quarantined.TryGetValue(table.Id, out var record) && !table.IsPublishedAnewSince(record.Schema);
+
+    private void ApplyRare(ref ChangeReader reader, TransactionPart part)
+    {
+        if (reader.Kind == ChangeKind.Quarantine) Quarantine(reader, part.CommitLsn);
+        else if (_how.IsLive || Judge(reader.Table, KeyOfRow(reader.Table, reader.Cells), part.Xid))
+            StartOver(reader.Table, part.Xid); // what was not sent is only on the primary: the table is read again rather than guessed
+    }
+
+    private void Quarantine(ChangeReader reader, Lsn position)
+    {
+        var cells = reader.Cells;
+        var column = (int)Cell.Read(ref cells).Integer;
+        var reason = Encoding.UTF8.GetString(Cell.Read(ref cells).Bytes);
+        Quarantine(reader.Table.Id, column < 0 ? null : reader.Table.Columns[column].Name, position, reason);
     }
 
     private void ApplyLive(ref ChangeReader reader, TableSchema table)

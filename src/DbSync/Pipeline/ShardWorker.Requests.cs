@@ -22,6 +22,10 @@ internal sealed partial class ShardWorker
                 if (writes) _awaitingCommit.Add((() => completion.TrySetResult(result), Cancel));
                 else completion.TrySetResult(result);
             }
+            catch (UnstorableValueException exception)
+            {
+                completion.TrySetException(exception); // the table that it was for has been set aside
+            }
             catch (Exception exception)
             {
                 completion.TrySetException(exception);

@@ -57,6 +57,7 @@ internal sealed partial class ShardWorker : IDisposable
         };
         _next = store.Position;
         _applied = store.Position.Value; // but not known to be durable: the process may have died before it was synced
+        _isCopying = Applier.IsIncomplete;
         _barrierAt = time.GetTimestamp();
         _thread = new Thread(Run) { IsBackground = true, Name = $"dbsync shard {store.Id}" };
     }

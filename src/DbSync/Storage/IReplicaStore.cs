@@ -35,7 +35,7 @@ internal interface IShardStore : IDisposable
     void Journal(Lsn endLsn, uint xid);
 
     /// <summary>Adds a row and moves <paramref name="row"/> past its cells.</summary>
-    /// <exception cref="DbSyncException">DBS5001 when the key is there already.</exception>
+    /// <exception cref="DbSyncException">DBS5001 when the key is there already, DBS4101 when a value or the row is too large, as from every change.</exception>
     void Insert(TableSchema table, ref ReadOnlySpan<byte> row);
 
     /// <summary>Adds the rows of a copy.</summary>
@@ -93,6 +93,9 @@ internal interface IShardStore : IDisposable
 
     /// <summary>Records a table's state; its schema is that of <see cref="CreateTable"/>.</summary>
     void SaveTable(TableRecord record);
+
+    /// <summary>Records why a table is set aside, until it is created again.</summary>
+    void SaveQuarantine(TableId table, Quarantine quarantine);
 
     /// <summary>Replaces the recorded chunks of a table.</summary>
     void SaveChunks(TableId table, IReadOnlyList<ChunkRecord> chunks);

@@ -8,6 +8,12 @@ namespace DbSync;
 /// <param name="ChunksCopied">Once it is live: in how many chunks it was copied.</param>
 internal sealed record TableRecord(TableSchema Schema, TableState State, bool Planned, Lsn ReadableFrom, int ChunksCopied = 0);
 
+/// <summary>Why a table is set aside.</summary>
+/// <param name="Column">The column with the value that can't be stored; null when it is the row as a whole.</param>
+/// <param name="Position">The commit that brought the value, or the shard's position when a copy did.</param>
+/// <param name="Reason">Why it can't be stored, for people.</param>
+internal sealed record Quarantine(string? Column, Lsn Position, string Reason);
+
 /// <summary>A range of keys that is copied in one transaction of the primary.</summary>
 /// <param name="Number">Its place in the table, from 0.</param>
 /// <param name="Lower">The first key, or null for no lower end.</param>

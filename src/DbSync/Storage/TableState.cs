@@ -1,8 +1,11 @@
 namespace DbSync;
 
-/// <summary>How far a shard's copy of a table has come. Only <see cref="Live"/> tables may be read.</summary>
+/// <summary>How far a shard's copy of a table has come. Only <see cref="Live"/> tables may be read. Of several shards the least counts.</summary>
 internal enum TableState : byte
 {
+    /// <summary>A value came that can't be stored: nothing is applied until the table is copied again, and only the primary answers for it.</summary>
+    Quarantined = 0,
+
     /// <summary>Chunks are missing.</summary>
     Copying = 1,
 

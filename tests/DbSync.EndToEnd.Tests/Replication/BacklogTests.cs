@@ -6,6 +6,7 @@ namespace DbSync.EndToEnd.Tests.Replication;
 
 /// <summary>A node that is far behind reads the backlog through SQL and goes on with the walsender, without a gap and without a repetition.</summary>
 [Trait("Needs", "Server")]
+[Trait("Also", "Postgres18")]
 public sealed class BacklogTests(PostgresFixture postgres)
 {
     private const string Schema =

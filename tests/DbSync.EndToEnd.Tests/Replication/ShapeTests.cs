@@ -5,6 +5,7 @@ namespace DbSync.EndToEnd.Tests.Replication;
 
 /// <summary>Every shape of table and transaction: copied, changed while it is copied, and changed while it is followed.</summary>
 [Trait("Needs", "Server")]
+[Trait("Also", "Postgres18")]
 public sealed class ShapeTests(PostgresFixture postgres)
 {
     private const string GoesOn = "COMMIT"; // a statement that ended its transaction early has begun another
@@ -20,6 +21,7 @@ public sealed class ShapeTests(PostgresFixture postgres)
         var shape = Shape.All.Single(s => s.Name == name);
         await using var node = await NodeUnderTest.CreateAsync(await postgres.CreateDatabaseAsync(Cancel), shape.Schema, shape.Tables, Cancel);
         node.Options = new NodeOptions { Copy = new CopyOptions { ChunkBytes = 16 << 10 } };
+        if (shape.BeforeRun is { } sql) await node.ExecuteAsync(sql);
         node.Run();
         await WorkAsync(node, shape, round: 0);
         await node.CatchUpAsync();

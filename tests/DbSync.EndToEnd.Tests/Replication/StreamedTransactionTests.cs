@@ -8,6 +8,7 @@ namespace DbSync.EndToEnd.Tests.Replication;
 /// enough. Nothing of one is visible before its commit, and nothing ever of what was rolled back.
 /// </summary>
 [Trait("Needs", "Server")]
+[Trait("Also", "Postgres18")]
 public sealed class StreamedTransactionTests(PostgresFixture postgres)
 {
     private const string Schema =

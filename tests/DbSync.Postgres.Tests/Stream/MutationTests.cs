@@ -132,6 +132,30 @@ public sealed class MutationTests
     }
 
     [Fact]
+    public void A_value_that_is_none_sets_its_table_aside_in_its_place()
+    {
+        var decoder = RecordedStream.Decoder();
+        TransactionPart? part = null;
+        foreach (var message in _messages)
+        {
+            var mutant = message;
+            if (message[0] == (byte)'I' && message.AsSpan().IndexOf("t\0\0\0\u0002-5"u8) is > 0 and var at)
+            {
+                mutant = message.ToArray();
+                mutant[at + 5] = (byte)'x'; // plain.n
+            }
+            if ((part = decoder.Decode(mutant)) is not null) break;
+        }
+        var reader = new ChangeReader(part!);
+        reader.Read().ShouldBeTrue();
+        (reader.Kind, reader.Table.Name).ShouldBe((ChangeKind.Quarantine, "plain"));
+        var cells = reader.Cells;
+        reader.Table.Columns[(int)Cell.Read(ref cells).Integer].Name.ShouldBe("n");
+        reader.Read().ShouldBeTrue();
+        reader.Kind.ShouldBe(ChangeKind.Insert);
+    }
+
+    [Fact]
     public void Blocks_out_of_place_are_refused()
     {
         var recorded = RecordedStream.Load(RecordedStream.InBlocks);

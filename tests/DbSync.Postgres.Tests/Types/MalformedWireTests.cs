@@ -62,7 +62,7 @@ public class MalformedWireTests
         }
         catch (DbSyncException refused)
         {
-            refused.Code.ShouldBe(ErrorCodes.MalformedStream);
+            refused.Code.ShouldBe(ErrorCodes.ValueUnstorable);
             buffer.Length.ShouldBe(0, "a refused value leaves no cell behind");
         }
         buffer.Capacity.ShouldBeLessThan(GrowthMax * wire.Length + 2 * NumericBytesMax * Math.Max(1, wire.Count(b => b == ',')));

@@ -42,6 +42,9 @@ public sealed class NodeUnderTest : IAsyncDisposable
     /// <summary>The most log that one piece of a backlog may have to go through, in bytes.</summary>
     public long BacklogDecodedBytesMax { get; set; } = 512L << 20;
 
+    /// <summary>The largest value and row that the shards take, in bytes; SQLite's own limit unless set.</summary>
+    public int? ValueBytesMax { get; set; }
+
     /// <summary>What may wait on disk of transactions that have not ended, in bytes.</summary>
     public long SpillBytesMax { get; set; } = 1L << 30;
 
@@ -67,7 +70,8 @@ public sealed class NodeUnderTest : IAsyncDisposable
         var options = node.PrimaryOptions(Lsn.Zero);
         await using var primary = new Primary(options.ConnectionString);
         await new ControlSchema(primary).UpgradeAsync(cancellationToken);
-        await node.ExecuteAsync($"CREATE PUBLICATION {Publication} FOR TABLE {tables}, dbsync.heartbeat, dbsync.verification, dbsync.shard_map WITH (publish_via_partition_root = true)");
+        var generated = (bool)(await node.ScalarAsync("SELECT current_setting('server_version_num')::int >= 180000"))! ? ", publish_generated_columns = stored" : "";
+        await node.ExecuteAsync($"CREATE PUBLICATION {Publication} FOR TABLE {tables}, dbsync.heartbeat, dbsync.verification, dbsync.shard_map WITH (publish_via_partition_root = true{generated})");
         if (shardKeys.Length > 0) await node.ExecuteAsync(await node.MapSqlAsync(primary, shardKeys, cancellationToken));
         var start = await new ReplicationSlot(primary, node.Slot).CreateAsync(cancellationToken);
         node.Start = start;
@@ -109,7 +113,7 @@ public sealed class NodeUnderTest : IAsyncDisposable
         var source = Source = new PostgresSource(options, TimeProvider.System);
         var directory = DataDirectory.Lock(DataPath);
         Node = new SyncNode(
-            directory, identity, source, source, new ReplicaStore(DataPath, identity), new ControlPlane(source.Primary, Slot, TimeProvider.System),
+            directory, identity, source, source, new ReplicaStore(DataPath, identity, ValueBytesMax), new ControlPlane(source.Primary, Slot, TimeProvider.System),
             Options, TimeProvider.System, NullLoggerFactory.Instance);
         _stop = new CancellationTokenSource();
         _running = RunAsync(Node, directory, _stop.Token);

@@ -27,7 +27,7 @@ public static class ReplicaOracle
             var codecs = catalog.CodecsOf(table);
             var first = LayoutOf(shardFiles[0]).Layout;
             var key = first?.Keys.GetValueOrDefault(table.ReplicaName)?.OverRow(table);
-            var expected = await PrimaryRowsAsync(connection, table, codecs, key);
+            var expected = await PrimaryRowsAsync(connection, publication, table, codecs, key);
             if (first is null)
             {
                 Compare(differences, table.ReplicaName, [.. expected.Select(r => r.Row)], [.. shardFiles.SelectMany(f => ReplicaRows(f, table, codecs)).Order(StringComparer.Ordinal)]);
@@ -60,10 +60,17 @@ public static class ReplicaOracle
         return (new ShardId(shard.Text(0)), metadata.LoadLayout());
     }
 
-    private static async Task<List<(string Row, Bucket? Bucket)>> PrimaryRowsAsync(NpgsqlConnection connection, TableSchema table, TypeCodec[] codecs, ShardKey? key)
+    private static async Task<List<(string Row, Bucket? Bucket)>> PrimaryRowsAsync(
+        NpgsqlConnection connection, string publication, TableSchema table, TypeCodec[] codecs, ShardKey? key)
     {
+        await using var filterCommand = new NpgsqlCommand(
+            "SELECT to_jsonb(p) ->> 'rowfilter' FROM pg_publication_tables AS p WHERE pubname = $1 AND schemaname = $2 AND tablename = $3", connection)
+        {
+            Parameters = { new() { Value = publication }, new() { Value = table.Schema }, new() { Value = table.Name } },
+        };
+        var where = await filterCommand.ExecuteScalarAsync() is string filter ? $" WHERE {filter}" : "";
         var columns = table.Columns.Select((c, i) => codecs[i].CanonicalSql(PgName.Quote(c.Name))).Append(key is null ? "-1::bigint" : BucketSql.Expression(key));
-        await using var command = new NpgsqlCommand($"SELECT {string.Join(", ", columns)} FROM {PgName.Quote(table)}", connection) { CommandTimeout = 300 };
+        await using var command = new NpgsqlCommand($"SELECT {string.Join(", ", columns)} FROM {PgName.RowsOf(table)}{where}", connection) { CommandTimeout = 300 };
         await using var reader = await command.ExecuteReaderAsync();
         var rows = new List<(string Row, Bucket? Bucket)>();
         while (await reader.ReadAsync())

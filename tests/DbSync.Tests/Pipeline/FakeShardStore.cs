@@ -114,6 +114,10 @@ internal sealed class FakeShardStore(string name) : IShardStore
     {
     }
 
+    public void SaveQuarantine(TableId table, Quarantine quarantine)
+    {
+    }
+
     public void SaveTable(TableRecord record)
     {
     }
