@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace DbSync;
 
 /// <summary>
@@ -11,7 +9,6 @@ internal sealed partial class ChangeApplier
     private readonly IShardStore _store;
     private readonly Dictionary<TableId, TableRecord> _live = [];
     private readonly Dictionary<TableId, TableCopy> _copies = [];
-    private readonly Dictionary<TableId, TableRecord> _quarantined = [];
     private readonly ChangeBuffer _scratch = new(4096);
     private readonly Dictionary<TableSchema, Entered> _entered = new(ReferenceEqualityComparer.Instance);
     private TableSchema? _current;
@@ -113,21 +110,6 @@ internal sealed partial class ChangeApplier
         Reenter();
     }
 
-    /// <summary>Sets a table aside: the rest goes on, and it comes back when it is copied again.</summary>
-    public void Quarantine(TableId table, string? column, Lsn position, string reason)
-    {
-        table = table.Original;
-        if (Tables.FirstOrDefault(t => t.Schema.Id == table) is not { } record || _quarantined.ContainsKey(table)) return;
-        DropShadow(table);
-        _live.Remove(table);
-        _copies.Remove(table);
-        record = record with { State = TableState.Quarantined };
-        _quarantined.Add(table, record);
-        _store.SaveTable(record);
-        _store.SaveQuarantine(table, new Quarantine(column, position, reason));
-        Reenter();
-    }
-
     /// <summary>Starts what is published and not here, or published anew, and drops what is published no longer.</summary>
     /// <param name="published">The tables of the publication.</param>
     /// <param name="seen">The entries that the tables here had when the publication was read: what has changed since is left as it is.</param>
@@ -214,23 +196,11 @@ internal sealed partial class ChangeApplier
         }
     }
 
-    /// <summary>A table that was published anew since it was set aside is copied again, like any other.</summary>
-    private bool IsSetAside(TableSchema table) =>
-        _quarantined.TryGetValue(table.Id, out var record) && !table.IsPublishedAnewSince(record.Schema);
-
     private void ApplyRare(ref ChangeReader reader, TransactionPart part)
     {
         if (reader.Kind == ChangeKind.Quarantine) Quarantine(reader, part.CommitLsn);
         else if (_how.IsLive || Judge(reader.Table, KeyOfRow(reader.Table, reader.Cells), part.Xid))
             StartOver(reader.Table, part.Xid); // what was not sent is only on the primary: the table is read again rather than guessed
-    }
-
-    private void Quarantine(ChangeReader reader, Lsn position)
-    {
-        var cells = reader.Cells;
-        var column = (int)Cell.Read(ref cells).Integer;
-        var reason = Encoding.UTF8.GetString(Cell.Read(ref cells).Bytes);
-        Quarantine(reader.Table.Id, column < 0 ? null : reader.Table.Columns[column].Name, position, reason);
     }
 
     private void ApplyLive(ref ChangeReader reader, TableSchema table)
@@ -263,111 +233,6 @@ internal sealed partial class ChangeApplier
         ErrorCodes.Diverged,
         $"Shard '{_store.Id}': {found} rows of {table} matched a change ({kind}) that must match exactly one.",
         "The shard has stopped with nothing lost. Run 'dbsync verify --repair' or copy the table again with 'dbsync resync'.");
-
-    private void ApplyCopying(ref ChangeReader reader, TableSchema table, uint xid)
-    {
-        var cells = reader.Cells;
-        switch (reader.Kind)
-        {
-            case ChangeKind.Truncate:
-                TruncateCopying(table, xid);
-                return;
-            case ChangeKind.Insert:
-                if (Judge(table, KeyOfRow(table, cells), xid) && StillLike(table, xid)) _store.Insert(table, ref cells);
-                return;
-            case ChangeKind.Update:
-                if (Judge(table, KeyOfRow(table, cells), xid) && StillLike(table, xid)) ApplyLive(ref reader, table);
-                return;
-            case ChangeKind.Delete:
-                if (Judge(table, table.HasKey ? cells : default, xid) && StillLike(table, xid)) ApplyLive(ref reader, table);
-                return;
-            default:
-                ReplaceCopying(ref reader, table, xid);
-                return;
-        }
-    }
-
-    /// <summary>A key change leaves one chunk and enters another: two judgements.</summary>
-    private void ReplaceCopying(ref ChangeReader reader, TableSchema table, uint xid)
-    {
-        reader.Split(out var identity, out var row);
-        var leaves = Judge(table, table.HasKey ? identity : default, xid);
-        var enters = Judge(table, KeyOfRow(table, row), xid);
-        if ((!leaves && !enters) || !StillLike(table, xid)) return;
-        if (leaves && enters) ApplyLive(ref reader, table);
-        else if (leaves) _store.Delete(table, identity);
-        else if (!RowCells.HasUnchanged(row)) _store.Insert(table, ref row);
-        else ReadRow(table, KeyOfRow(table, row).ToArray(), xid);
-    }
-
-    private void TruncateCopying(TableSchema table, uint xid)
-    {
-        if (!_copies.TryGetValue(table.Id, out var copy)) return;
-        while (copy.JudgeTruncate(xid) == ChunkJudgement.Wait)
-        {
-            WaitForChunk();
-            if (!_copies.TryGetValue(table.Id, out copy)) return;
-        }
-        var everywhere = copy.JudgeTruncate(xid);
-        if (!copy.IsComplete) Remember(copy, xid);
-        if (everywhere == ChunkJudgement.Skip) return;
-        _store.Truncate(table);
-        if (copy.IsComplete && copy.Rows.Count == 0 && copy.Chunks.All(c => !c.Snapshot!.Sees(c.Snapshot.Widen(xid)))) return;
-
-        // Some chunks have seen it, some have not, some are missing. The table is all but empty now, so its chunks are cheap to read again.
-        Remember(copy, xid);
-        Replan(copy, [.. copy.Chunks.Select(c => c with { Snapshot = null, Rows = 0 })]);
-    }
-
-    /// <summary>True when the change has to be applied here and now.</summary>
-    private bool Judge(TableSchema table, ReadOnlySpan<byte> key, uint xid)
-    {
-        while (true)
-        {
-            if (!_copies.TryGetValue(table.Id, out var copy)) return !table.Id.IsShadow; // it went live while this change waited
-            switch (copy.Judge(key, xid))
-            {
-                case ChunkJudgement.Apply:
-                    return true;
-                case ChunkJudgement.Skip:
-                    return false;
-                case ChunkJudgement.Drop:
-                    Remember(copy, xid);
-                    return false;
-                case ChunkJudgement.Ask:
-                    var asked = key.ToArray(); // the scratch that holds it is used for others meanwhile
-                    if (!Ask(copy, table, asked, xid)) return false;
-                    key = asked;
-                    break;
-                default:
-                    WaitForChunk();
-                    break;
-            }
-        }
-    }
-
-    /// <summary>
-    /// A change that the copied rows don't hold comes after them in the log; when it speaks of another shape, the table has changed since,
-    /// and is started over.
-    /// </summary>
-    private bool StillLike(TableSchema streamed, uint xid)
-    {
-        var record = _copies.TryGetValue(streamed.Id, out var copy) ? copy.Record : _live.GetValueOrDefault(streamed.Id);
-        if (record is not null && record.Schema.StoresLike(streamed)) return true;
-        StartOver(streamed, xid);
-        return false;
-    }
-
-    private void StartOver(TableSchema table, uint xid)
-    {
-        if (!table.Id.IsShadow) Remember(Start(table), xid);
-        else
-        {
-            DropShadow(table.Id.Original);
-            StartBeside(table with { Id = table.Id.Original });
-            if (_copies.TryGetValue(table.Id, out var again)) Remember(again, xid);
-        }
-    }
 
     private void DropShadow(TableId table)
     {
