@@ -193,7 +193,7 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
     private BacklogStream? TryDrain(SlotState slot, Lsn position)
     {
         var behind = slot.Current.Value - Math.Min(slot.Current.Value, Lsn.Max(position, slot.Confirmed).Value);
-        if (Timeline.IsNew(slot.Timeline) || behind < (ulong)_options.DrainLeastBytes || _time.GetUtcNow() < _drainAgainAt) return null;
+        if (Timeline.HasChanged(slot.Timeline) || behind < (ulong)_options.DrainLeastBytes || _time.GetUtcNow() < _drainAgainAt) return null;
         try
         {
             var drain = SlotDrain.Start(_primary, _options, position);

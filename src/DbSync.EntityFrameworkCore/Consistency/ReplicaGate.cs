@@ -82,10 +82,11 @@ internal static class ReplicaGate
                 }
                 connection.End();
                 var waited = settings.Time.GetElapsedTime(started);
-                if (node.StaleSince is not null || waited >= settings.WaitMax)
+                var isStale = (scope.Directory.Node ?? node).StaleSince is not null; // looked at again: it may have become so while this read waits
+                if (isStale || waited >= settings.WaitMax)
                 {
                     healthy = true;
-                    return Refuse(settings, node.StaleSince is null ? "it has not applied what this read must see" : "it stands still: everything is being copied again");
+                    return Refuse(settings, !isStale ? "it has not applied what this read must see" : "it stands still: everything is being copied again");
                 }
                 if (!nudged && waited >= NudgeAfter)
                 {

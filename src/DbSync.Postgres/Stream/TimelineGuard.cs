@@ -15,6 +15,9 @@ internal sealed class TimelineGuard(uint? known, Action<uint> followed)
     /// <summary>Whether the primary is on a timeline that has not been followed yet.</summary>
     public bool IsNew(uint timeline) => timeline != 0 && _known != timeline;
 
+    /// <summary>Whether the primary has left the timeline that is known.</summary>
+    public bool HasChanged(uint timeline) => _known is not null && IsNew(timeline);
+
     /// <summary>Goes over to the primary's timeline.</summary>
     /// <param name="timeline">The primary's.</param>
     /// <param name="position">What the shards hold.</param>

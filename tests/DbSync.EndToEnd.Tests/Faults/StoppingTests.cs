@@ -35,11 +35,11 @@ public sealed class StoppingTests(PostgresFixture postgres)
             using (var blocker = new SqliteDatabase(replica.ShardFile, "shard")) // somebody who writes into the file keeps the shard from finishing
             {
                 blocker.Execute("BEGIN IMMEDIATE");
+                var before = Lsn.Parse(await replica.ScalarAsync<string>("SELECT pg_current_wal_insert_lsn()::text"));
                 await replica.ExecuteAsync("UPDATE t SET v = 'late'");
-                var late = Lsn.Parse(await replica.ScalarAsync<string>("SELECT pg_current_wal_lsn()::text"));
                 await Eventually.Async( // what has not arrived is not waited for at a stop
                     _ => Task.FromResult(LiveStatus.TryLoad(Path.GetDirectoryName(replica.ShardFile)!)),
-                    status => status is not null && Lsn.Parse(status.PrimaryLsn) >= late,
+                    status => status is not null && Lsn.Parse(status.PrimaryLsn) > before,
                     cancellationToken: Cancel);
                 Signal(node, interrupt);
                 await node.WaitForLineAsync(l => l.StartsWith("stopping", StringComparison.Ordinal), cancellationToken: Cancel); // two signals at once are one
