@@ -53,7 +53,7 @@ public sealed class ConsistencyTests(ShopFixture shop)
         (await ReadAsync(db, ReadConsistency.Eventual)).ShouldBe((0, RouteReason.Replica));
 
         var next = NodeFile.FileNameOf(stale.Shards[0].Id, 2);
-        File.Copy(Path.Combine(node.DataPath, stale.Shards[0].File), Path.Combine(node.DataPath, next));
+        using (var old = new SqliteDatabase(Path.Combine(node.DataPath, stale.Shards[0].File), "shard")) old.Execute($"VACUUM INTO '{Path.Combine(node.DataPath, next)}'");
         using (var file = new SqliteDatabase(Path.Combine(node.DataPath, next), "shard")) file.Execute("UPDATE counters SET value = 8");
         (stale with { StaleSince = null, Shards = [stale.Shards[0] with { File = next }] }).Save(node.DataPath);
         await Eventually.Async(async _ => await ReadAsync(db, ReadConsistency.Eventual) == (8, RouteReason.Replica), cancellationToken: Cancel);
