@@ -130,7 +130,7 @@ public sealed class StreamedTransactionTests(PostgresFixture postgres)
         for (var i = 0; i < 12; i++) await node.ExecuteAsync($"INSERT INTO t SELECT g, 0, repeat('x', 100) FROM generate_series({10_000 + (i * 1000)}, {10_999 + (i * 1000)}) g");
         node.Run();
         await node.CatchUpAsync();
-        node.Source.BacklogPieces.ShouldBeLessThan(12, "of some twenty that the backlog has");
+        node.Source.BacklogPieces.ShouldBeInRange(1, 12);
         (await RowsAsync(node)).ShouldBe(12_100);
         await RunAsync(writer, Fill(200_000, "to the end"), "COMMIT");
         await node.CatchUpAsync();
