@@ -45,6 +45,8 @@ internal static class Tool
             VerifyCommand.Create(runner),
             SqlCommand.Create(runner),
             ResyncCommand.Create(runner),
+            BackupCommand.Create(runner),
+            RestoreCommand.Create(runner),
             QueriesCommand.Create(runner),
             UninstallCommand.Create(runner),
             ExplainCommand.Create(runner),

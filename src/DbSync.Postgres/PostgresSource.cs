@@ -109,6 +109,9 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
         return new RowNow(snapshot, rows.Count == 0 ? null : rows.Current().Written.ToArray(), await InsertPositionAsync(cancellationToken));
     }
 
+    public Task ReadRowsAsync(TableSchema table, IReadOnlyList<byte[]> keys, ISharedSnapshot snapshot, ChunkRows rows, CancellationToken cancellationToken) =>
+        _reader.ReadRowsAsync(table, keys, ((SharedSnapshot)snapshot).ExportedAs, rows, cancellationToken);
+
     public ValueTask DisposeAsync() => _primary.DisposeAsync();
 
     private SlotState CheckSlot(Lsn position)

@@ -4,7 +4,7 @@ namespace DbSync.Cli.Tests;
 
 public sealed class ToolTests
 {
-    public static TheoryData<string> Commands => ["doctor", "init", "run", "status", "verify", "sql", "queries", "shards", "uninstall", "explain"];
+    public static TheoryData<string> Commands => ["doctor", "init", "run", "status", "verify", "sql", "queries", "backup", "restore", "shards", "uninstall", "explain"];
 
     [Theory]
     [MemberData(nameof(Commands))]

@@ -26,11 +26,17 @@ public static class DbSyncTool
         ProcessRunner.RunAsync(Host, [.. Prefix, .. arguments], Isolated(environment), workingDirectory, cancellationToken);
 
     /// <summary>Starts a command that keeps running, such as <c>run</c>.</summary>
+    /// <param name="arguments">The command line.</param>
+    /// <param name="environment">What it sees besides what this process sees.</param>
+    /// <param name="workingDirectory">Where it runs.</param>
+    /// <param name="shell">What the shell does first that becomes it, such as <c>umask 000</c>.</param>
     public static TestProcess Start(
         IEnumerable<string> arguments,
         IReadOnlyDictionary<string, string?>? environment = null,
-        string? workingDirectory = null) =>
-        TestProcess.Start(Host, [.. Prefix, .. arguments], Isolated(environment), workingDirectory);
+        string? workingDirectory = null,
+        string? shell = null) => shell is null
+            ? TestProcess.Start(Host, [.. Prefix, .. arguments], Isolated(environment), workingDirectory)
+            : TestProcess.Start("sh", ["-c", $"{shell}; exec \"$@\"", "sh", Host, .. Prefix, .. arguments], Isolated(environment), workingDirectory);
 
     // `dotnet exec` loads the tool into its own process, so signals and process ids are the tool's.
     private static string Host => Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } path ? path : "dotnet";

@@ -21,6 +21,12 @@ internal static class RunCommand
         Validators = { result => Units.CheckBytes(result) },
     };
 
+    private static readonly Option<string?> VerifyEvery = new("--verify-every")
+    {
+        Description = "Compare every row with the primary's so often, with a quarter of one server process's time there, and mend what differs; never when not given.", HelpName = "6h",
+        Validators = { result => { if (result.Tokens.Count == 1 && Units.ParseDuration(result.Tokens[0].Value) is null) result.AddError("--verify-every is a time: write it like 30min or 6h."); } },
+    };
+
     private static readonly Option<string> OnSlotLoss = new Option<string>("--on-slot-loss")
     {
         Description = "When the slot is lost: 'reseed' copies again beside the old files, 'stop' ends with the error.", DefaultValueFactory = _ => "reseed",
@@ -28,7 +34,7 @@ internal static class RunCommand
 
     public static (Command Command, string Example) Create(CommandRunner runner)
     {
-        var command = new Command("run", "Copy what is missing, then follow the primary until stopped. Ctrl-C and SIGTERM drain first and exit 0; a second one ends at once.") { MaxRetained, OnSlotLoss, CopyLimit, RunOptions.SpillBytesMax };
+        var command = new Command("run", "Copy what is missing, then follow the primary until stopped. Ctrl-C and SIGTERM drain first and exit 0; a second one ends at once.") { MaxRetained, OnSlotLoss, CopyLimit, VerifyEvery, RunOptions.SpillBytesMax };
         runner.Bind(command, RunAsync);
         return (command, "dbsync run --primary 'Host=localhost;Database=shop;Username=app' --data ./replica");
     }
@@ -72,7 +78,11 @@ internal static class RunCommand
             RetainedBytesMax = context.Arguments.GetValue(MaxRetained) is { } size ? Units.ParseBytes(size) : null,
             Copy = new CopyOptions { BytesPerSecondMax = context.Arguments.GetValue(CopyLimit) is { } rate ? Units.ParseBytes(rate) : null },
         },
-        Reseed = new ReseedOptions { Reseeds = context.Arguments.GetValue(OnSlotLoss) != "stop" },
+        Reseed = new ReseedOptions
+        {
+            Reseeds = context.Arguments.GetValue(OnSlotLoss) != "stop",
+            VerifyInterval = context.Arguments.GetValue(VerifyEvery) is { } every ? Units.ParseDuration(every) : null,
+        },
     };
 
     /// <summary>Says what endangers the primary while the node runs; a primary that can't be reached is the engine's business.</summary>

@@ -33,6 +33,22 @@ internal static class Units
             if (ParseBytes(token.Value) is null) result.AddError($"'{token.Value}' is no size: write it like 512MB or 10GB.");
     }
 
+    /// <summary>Reads a time as people write it: a number with ms, s, min, h or d behind it; null when it is none, or not above zero.</summary>
+    public static TimeSpan? ParseDuration(string text)
+    {
+        var digits = text.TakeWhile(c => char.IsAsciiDigit(c) || c == '.').Count();
+        if (!double.TryParse(text.AsSpan(0, digits), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value) || value is <= 0 or > 1_000_000) return null;
+        return text[digits..].Trim() switch
+        {
+            "ms" => TimeSpan.FromMilliseconds(value),
+            "s" => TimeSpan.FromSeconds(value),
+            "min" => TimeSpan.FromMinutes(value),
+            "h" => TimeSpan.FromHours(value),
+            "d" => TimeSpan.FromDays(value),
+            _ => null,
+        };
+    }
+
     public static string Duration(double? ms) => ms switch
     {
         null => "-",

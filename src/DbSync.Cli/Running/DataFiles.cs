@@ -11,7 +11,7 @@ internal static class DataFiles
         var shards = NodeFile.TryLoad(directory)?.Shards ?? [];
         var generations = shards.SelectMany(s => Directory.EnumerateFiles(directory, $"{s.Id}.*.db")).Select(f => Path.GetFileName(f)!).Where(f => NodeFile.GenerationOf(f) > 0);
         var names = generations.Concat(shards.Select(s => s.File)).SelectMany(f => new[] { f, f + "-wal", f + "-shm" })
-            .Concat([NodeFile.FileName, LiveStatus.FileName, ReseedFile.FileName, ResyncRequest.FileName, PendingNode.FileName, DataDirectory.LockFileName]);
+            .Concat([NodeFile.FileName, LiveStatus.FileName, ReseedFile.FileName, ResyncRequest.FileName, RepairRequest.FileName, RepairAnswer.FileName, ProofFile.FileName, PendingNode.FileName, DataDirectory.LockFileName]);
         foreach (var name in names) File.Delete(Path.Combine(directory, name));
         if (!Directory.EnumerateFileSystemEntries(directory).Any()) Directory.Delete(directory);
     }

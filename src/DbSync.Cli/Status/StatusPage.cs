@@ -22,6 +22,9 @@ internal static class StatusPage
             : "unknown");
         if (status.Resync is { } again)
             Add("copied again", $"since {again.Since:u}, because {again.Reason} {again.ChunksDone}/{again.Chunks} chunks, {Units.Count(again.Rows)} rows");
+        Add("proved equal", status.Proof is { } proof
+            ? $"at {proof.Lsn}, {Units.Duration(proof.AgeMs)} ago, {proof.Tables} of {proof.TablesAll} tables"
+            : "never: 'dbsync verify' compares every row");
         Add("applied since start", $"{Units.Count(status.Counters.Transactions)} transactions, {Units.Count(status.Counters.Rows)} rows, {Units.Count(status.Counters.Reconnects)} reconnects");
 
         var shards = new Table().Border(TableBorder.Simple).AddColumns("shard", "file", "state", "applied");

@@ -40,6 +40,7 @@ internal sealed class StatusReader(NodeFile node, string directory, Func<Cancell
             Slot = view?.Slot is { } slot ? slot.With(running ? live!.Slot : null) : null,
             StaleSince = identity.StaleSince,
             Resync = reseed,
+            Proof = ProofReport.Of(ProofFile.Load(directory, identity), [.. tables.Select(t => t.Name)], time.GetUtcNow()),
             Shards = [.. shards.Select(s => s.Report with
             {
                 State = running || s.Report.State == "copying" ? s.Report.State : state,

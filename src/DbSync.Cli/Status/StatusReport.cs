@@ -32,6 +32,9 @@ internal sealed record StatusReport
     /// <summary>The copy beside the old files; null when there is none.</summary>
     public required ReseedReport? Resync { get; init; }
 
+    /// <summary>What 'dbsync verify' found equal; null when nothing was compared since these files are here.</summary>
+    public required ProofReport? Proof { get; init; }
+
     public required IReadOnlyList<ShardReport> Shards { get; init; }
 
     public required IReadOnlyList<TableReport> Tables { get; init; }
@@ -68,6 +71,22 @@ internal sealed record SlotReport(
     public SlotReport With(SlotStatus? live) => live is null || RetainedWalBytes is null
         ? this
         : this with { BudgetBytes = live.BudgetBytes, WalBytesPerSecond = live.WalBytesPerSecond ?? WalBytesPerSecond, BudgetEtaMs = live.BudgetEtaMs };
+}
+
+/// <summary>The comparison of every row that found no difference: the oldest of those of the tables.</summary>
+/// <param name="Lsn">The position at which both sides were equal.</param>
+/// <param name="At">When.</param>
+/// <param name="AgeMs">How long ago.</param>
+/// <param name="Tables">How many tables were found equal.</param>
+/// <param name="TablesAll">How many there are.</param>
+internal sealed record ProofReport(string Lsn, DateTimeOffset At, double AgeMs, int Tables, int TablesAll)
+{
+    /// <summary>What is known of the tables that are here.</summary>
+    public static ProofReport? Of(ProofFile file, IReadOnlyCollection<string> tables, DateTimeOffset now)
+    {
+        var proofs = file.Tables.Where(t => tables.Contains(t.Key, StringComparer.Ordinal)).Select(t => t.Value).OrderBy(p => p.At).ToList();
+        return proofs.Count == 0 ? null : new ProofReport(proofs[0].Lsn, proofs[0].At, (now - proofs[0].At).TotalMilliseconds, proofs.Count, tables.Count);
+    }
 }
 
 /// <summary>A shard. Freshness is null until a node has measured it.</summary>

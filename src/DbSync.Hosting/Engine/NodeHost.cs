@@ -67,6 +67,12 @@ internal sealed class NodeHost : INodeFactory, IAsyncDisposable
         return new SyncNode(_directory, node, source, source, new ReplicaStore(_place.DataDirectory, node), control, _options.Node, TimeProvider.System, _loggers);
     }
 
+    public async Task<IReadOnlyList<TableDamage>> CompareAsync(IReadOnlyList<TableSchema> tables, double share, CancellationToken cancellationToken)
+    {
+        var (_, found) = await new Verifier(Primary, _directory.Path, TimeProvider.System).CompareAsync(tables, new ComparisonOptions { Share = share }, _ => { }, cancellationToken);
+        return [.. found.Where(t => t.Verdict.Differences > 0).Select(t => new TableDamage(t.Table, t.Damage, t.IsWhole))];
+    }
+
     public bool TryDelete(string file) => OldFile.TryDelete(Path.Combine(_directory.Path, file));
 
     public async ValueTask DisposeAsync()

@@ -62,7 +62,8 @@ internal sealed class ControlPlane(Primary primary, string slot, TimeProvider ti
             },
             cancellationToken);
 
-    public async Task<ISharedSnapshot> TakeSnapshotAsync(CancellationToken cancellationToken) => await SharedSnapshot.TakeAsync(primary, cancellationToken);
+    public async Task<ISharedSnapshot> TakeSnapshotAsync(IReadOnlyCollection<TableSchema> locked, CancellationToken cancellationToken) =>
+        await SharedSnapshot.TakeAsync(primary, locked, cancellationToken);
 
     public Task AnswerAsync(Guid verification, ISharedSnapshot? snapshot, Lsn position, CancellationToken cancellationToken) => primary.ExecuteAsync(
         "UPDATE dbsync.verification SET state = CASE WHEN $2::text IS NULL THEN 'failed' ELSE 'ready' END, snapshot = $2, lsn = $3::pg_lsn WHERE id = $1",

@@ -21,12 +21,15 @@ internal sealed class SharedSnapshot : ISharedSnapshot
     /// <summary>The name for <c>SET TRANSACTION SNAPSHOT</c>; it holds as long as this lives.</summary>
     public string ExportedAs { get; }
 
-    public static async Task<SharedSnapshot> TakeAsync(Primary primary, CancellationToken cancellationToken)
+    private static readonly TimeSpan LockWaitMax = TimeSpan.FromSeconds(1);
+
+    public static async Task<SharedSnapshot> TakeAsync(Primary primary, IReadOnlyCollection<TableSchema> locked, CancellationToken cancellationToken)
     {
         var connection = await primary.OpenAsync(cancellationToken);
         try
         {
             var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancellationToken);
+            if (locked.Count > 0) await LockAsync(connection, locked, cancellationToken);
             string snapshot, exported;
             await using (var take = Primary.Command(connection, "SELECT pg_catalog.pg_current_snapshot()::text, pg_catalog.pg_export_snapshot()"))
             await using (var reader = await take.ExecuteReaderAsync(cancellationToken))
@@ -44,6 +47,14 @@ internal sealed class SharedSnapshot : ISharedSnapshot
             if (PrimaryErrors.TryTranslate(exception) is { } translated) throw translated;
             throw;
         }
+    }
+
+    private static async Task LockAsync(NpgsqlConnection connection, IReadOnlyCollection<TableSchema> tables, CancellationToken cancellationToken)
+    {
+        var names = string.Join(", ", tables.Select(PgName.RowsOf));
+        await using var command = Primary.Command(
+            connection, FormattableString.Invariant($"SET LOCAL lock_timeout = {(long)LockWaitMax.TotalMilliseconds}; LOCK TABLE {names} IN ACCESS SHARE MODE"));
+        await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
     public async ValueTask DisposeAsync()

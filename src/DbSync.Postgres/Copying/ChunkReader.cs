@@ -31,6 +31,36 @@ internal sealed class ChunkReader(Primary primary, TableCatalog catalog, Primary
             },
             cancellationToken);
 
+    /// <summary>Reads rows by their keys, in a snapshot that somebody holds open with the table locked.</summary>
+    public Task ReadRowsAsync(TableSchema table, IReadOnlyList<byte[]> keys, string snapshot, ChunkRows rows, CancellationToken cancellationToken) => primary.BlockAsync(
+        connection =>
+        {
+            using var transaction = connection.BeginTransaction(System.Data.IsolationLevel.RepeatableRead);
+            Run(connection, $"SET TRANSACTION SNAPSHOT {PgName.Literal(snapshot)}");
+            Run(connection, "SET LOCAL row_security = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"); // by the key's index
+            if (catalog.Load(connection, options.Publication, table.Id.Oid).FirstOrDefault() is not { } current || !current.StoresLike(table))
+                throw new DbSyncException(ErrorCodes.SchemaChanged, $"{table} was altered on the primary.", "Try again once the replica has the change.");
+            var codecs = catalog.CodecsOf(table);
+            var asked = keys.ToHashSet(KeyComparer.Instance);
+            var key = new ChangeBuffer(256);
+            var binary = new BinaryCopy(codecs.Length, fields =>
+            {
+                var start = rows.Current().Length;
+                Decode(fields, table.Columns, codecs, rows);
+                var buffer = rows.Last;
+                key.Clear();
+                RowCells.AppendKey(table, buffer.Written[start..], key);
+                if (asked.GetAlternateLookup<ReadOnlySpan<byte>>().Contains(key.Written)) return;
+                buffer.Rewind(start); // a collation takes it for equal, and it is another row
+                rows.Count--;
+            });
+            using (var copy = new CopyOut(connection, KeysSql(table, codecs, keys, Filter(connection, table))))
+                while (copy.TryRead(out var bytes)) binary.Take(bytes);
+            binary.End();
+            return true;
+        },
+        cancellationToken);
+
     private TransactionSnapshot Read(
         NpgsqlConnection connection, TableSchema table, ChunkRecord chunk, Func<Task<SnapshotDemand>> locked, ChunkRows rows)
     {
@@ -102,6 +132,18 @@ internal sealed class ChunkReader(Primary primary, TableCatalog catalog, Primary
 
         string Literals(ChunkBound bound) =>
             string.Join(", ", bound.Literals.Select((l, i) => $"{PgName.Literal(l)}::{table.Columns[table.Key[i]].TypeName}"));
+    }
+
+    private static string KeysSql(TableSchema table, TypeCodec[] codecs, IReadOnlyList<byte[]> keys, string? filter)
+    {
+        var columns = string.Join(", ", table.Columns.Select((c, i) => codecs[i].CopySql(PgName.Quote(c.Name))));
+        var key = string.Join(", ", table.Key.Select(k => PgName.Quote(table.Columns[k].Name)));
+        var literals = keys.Select(k => KeyLiterals.Of(table, k)).ToList();
+        var typed = string.Join(", ", table.Key.Select((k, i) => $"asked.k{i}::{table.Columns[k].TypeName}"));
+        var names = string.Join(", ", table.Key.Select((_, i) => $"k{i}"));
+        var arrays = string.Join(", ", table.Key.Select((_, i) => $"ARRAY[{string.Join(", ", literals.Select(l => PgName.Literal(l[i])))}]::text[]"));
+        return $"COPY (SELECT {columns} FROM {PgName.RowsOf(table)} WHERE ({key}) IN (SELECT {typed} FROM unnest({arrays}) AS asked({names}))"
+            + $"{(filter is null ? "" : $" AND ({filter})")}) TO STDOUT (FORMAT binary)";
     }
 
     private static bool Decode(ReadOnlySpan<byte> field, TypeCodec codec, ColumnSchema column, ChangeBuffer target)

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Net;
 using DbSync.Postgres.Types;
 using Npgsql;
@@ -137,7 +138,7 @@ internal sealed class Primary : IAsyncDisposable
             throw new DbSyncException(
                 ErrorCodes.InvalidOption, "The primary's connection string can't be read.", "Use Npgsql's form: Host=...;Database=...;Username=...");
         }
-        if (!connectionString.Contains("ssl", StringComparison.OrdinalIgnoreCase) && !IsLocal(builder.Host)) builder.SslMode = SslMode.VerifyFull;
+        if (!SaysSslMode(connectionString) && !IsLocal(builder.Host)) builder.SslMode = SslMode.VerifyFull;
         SessionSettings.Pin(builder);
         builder.ApplicationName ??= "dbsync";
         builder.Enlist = false;
@@ -146,6 +147,13 @@ internal sealed class Primary : IAsyncDisposable
         builder.TcpKeepAlive = true; // a thread that blocks in a read has nothing else to tell a silent server from a vanished one
         if (builder.TcpKeepAliveTime == 0) (builder.TcpKeepAliveTime, builder.TcpKeepAliveInterval) = (TcpKeepAliveSeconds, TcpKeepAliveSeconds);
         return builder.ConnectionString;
+    }
+
+    /// <summary>By the setting itself: the letters may be in a name or a password.</summary>
+    private static bool SaysSslMode(string connectionString)
+    {
+        var said = new DbConnectionStringBuilder { ConnectionString = connectionString };
+        return said.ContainsKey("SSL Mode") || said.ContainsKey("SslMode");
     }
 
     /// <summary>What is read for every chunk, the catalog above all, takes longer to plan than to run: each connection plans it once.</summary>

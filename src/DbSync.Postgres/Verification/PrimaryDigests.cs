@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using DbSync.Postgres.Types;
 using Npgsql;
 
@@ -7,6 +8,9 @@ namespace DbSync.Postgres;
 /// <summary>The primary's side of a comparison: one transaction on the snapshot that a node's shards stand at.</summary>
 internal sealed class PrimaryDigests : IAsyncDisposable
 {
+    private const long PagesAtOnce = 2048; // between two pauses, when it must not take all of a server process's time
+
+    private static readonly TimeProvider time = TimeProvider.System;
     private readonly NpgsqlConnection _connection;
     private readonly NpgsqlTransaction _transaction;
     private readonly TypeCatalog _types = new();
@@ -55,16 +59,28 @@ internal sealed class PrimaryDigests : IAsyncDisposable
     /// <param name="table">The table.</param>
     /// <param name="codecs">Its columns' codecs.</param>
     /// <param name="condition">Only rows that it is true of; null for all.</param>
+    /// <param name="share">How much of a server process's time it may take, above 0 and up to 1; a partitioned table is read at once.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    public Task<GroupDigests> GroupsAsync(TableSchema table, TypeCodec[] codecs, string? condition, CancellationToken cancellationToken) => TranslateAsync(
+    public Task<GroupDigests> GroupsAsync(TableSchema table, TypeCodec[] codecs, string? condition, double share, CancellationToken cancellationToken) => TranslateAsync(
         table,
         async () =>
         {
-            await using var command = Command(DigestSql.Groups(table, codecs, await FilterAsync(table, condition, cancellationToken)));
-            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            var filter = await FilterAsync(table, condition, cancellationToken);
             var groups = new GroupDigests();
-            while (await reader.ReadAsync(cancellationToken))
-                groups.AddGroup(reader.GetInt32(0), reader.GetInt64(1), Int128.Parse(reader.GetString(2), CultureInfo.InvariantCulture));
+            if (share >= 1 || table.IsPartitioned)
+            {
+                await AddGroupsAsync(groups, table, codecs, filter, cancellationToken);
+                return groups;
+            }
+            await using var size = Command("SELECT pg_catalog.pg_relation_size($1::oid::regclass) / pg_catalog.current_setting('block_size')::bigint", (long)table.Id.Oid);
+            var pages = (long)(await size.ExecuteScalarAsync(cancellationToken))!;
+            for (long page = 0; page == 0 || page < pages; page += PagesAtOnce)
+            {
+                var startedAt = time.GetTimestamp();
+                var slice = DigestSql.InPages(table, page, page + PagesAtOnce < pages ? page + PagesAtOnce : null);
+                await AddGroupsAsync(groups, table, codecs, filter is null ? slice : $"({filter}) AND {slice}", cancellationToken);
+                await Task.Delay(time.GetElapsedTime(startedAt) * ((1 - share) / share), time, cancellationToken);
+            }
             return groups;
         });
 
@@ -80,10 +96,49 @@ internal sealed class PrimaryDigests : IAsyncDisposable
                 return true;
             });
 
+    /// <summary>Gives the keys' cells, with their hashes, of the rows whose key hashes are among some.</summary>
+    public Task KeysAsync(TableSchema table, TypeCodec[] codecs, long[] hashes, string? condition, Action<long, byte[]> key, CancellationToken cancellationToken) =>
+        TranslateAsync(
+            table,
+            async () =>
+            {
+                await using var command = Command(DigestSql.KeysOfRows(table, codecs, await FilterAsync(table, condition, cancellationToken)), hashes);
+                await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+                var cells = new ChangeBuffer(256);
+                while (await reader.ReadAsync(cancellationToken))
+                {
+                    cells.Clear();
+                    for (var i = 0; i < table.Key.Length; i++) codecs[table.Key[i]].DecodeText(Encoding.UTF8.GetBytes(reader.GetString(i + 1)), cells);
+                    key(reader.GetInt64(0), cells.Written.ToArray());
+                }
+                return true;
+            });
+
+    /// <summary>Gives the rows, each value in canonical form and null for NULL, whose key hashes are among some.</summary>
+    public Task ValuesAsync(TableSchema table, TypeCodec[] codecs, long[] hashes, string? condition, Action<long, string?[]> row, CancellationToken cancellationToken) =>
+        TranslateAsync(
+            table,
+            async () =>
+            {
+                await using var command = Command(DigestSql.ValuesOfRows(table, codecs, await FilterAsync(table, condition, cancellationToken)), hashes);
+                await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+                while (await reader.ReadAsync(cancellationToken))
+                    row(reader.GetInt64(0), [.. Enumerable.Range(1, codecs.Length).Select(i => reader.IsDBNull(i) ? null : reader.GetString(i))]);
+                return true;
+            });
+
     public async ValueTask DisposeAsync()
     {
         await _transaction.DisposeAsync();
         await _connection.DisposeAsync();
+    }
+
+    private async Task AddGroupsAsync(GroupDigests groups, TableSchema table, TypeCodec[] codecs, string? filter, CancellationToken cancellationToken)
+    {
+        await using var command = Command(DigestSql.Groups(table, codecs, filter));
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+            groups.AddGroup(reader.GetInt32(0), reader.GetInt64(1), Int128.Parse(reader.GetString(2), CultureInfo.InvariantCulture));
     }
 
     private async Task<string?> FilterAsync(TableSchema table, string? condition, CancellationToken cancellationToken)

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Text;
+using System.Text;
 using DbSync.Postgres.Types;
 
 namespace DbSync.Postgres;
@@ -27,6 +28,22 @@ internal sealed class RowHasher(TableSchema table, TypeCodec[] codecs)
         _key.ResetWrittenCount();
         foreach (var k in table.Key) _key.Write(_row.WrittenSpan[_starts[k].._starts[k + 1]]);
         return ((long)PostgresHash.OfBytes(_key.WrittenSpan), row);
+    }
+
+    /// <summary>A row's values in canonical form, null for NULL.</summary>
+    public static string?[] Canonical(TypeCodec[] codecs, ReadOnlySpan<byte> cells)
+    {
+        var values = new string?[codecs.Length];
+        var value = new ArrayBufferWriter<byte>();
+        for (var i = 0; i < codecs.Length; i++)
+        {
+            var cell = Cell.Read(ref cells);
+            if (cell.Kind == CellKind.Null) continue;
+            value.ResetWrittenCount();
+            codecs[i].WriteCanonical(cell, value);
+            values[i] = Encoding.UTF8.GetString(value.WrittenSpan);
+        }
+        return values;
     }
 
     private void Append(TypeCodec codec, Cell cell)

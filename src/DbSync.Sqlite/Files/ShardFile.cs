@@ -243,6 +243,8 @@ internal sealed class ShardFile : IShardStore
         if (_primaryOnly.Add((table.Id, column))) _metadata.MarkPrimaryOnly(table.Id, table.Columns[column].Name);
     }
 
+    public void CorrectRows(TableSchema table, long delta) => _metadata.AddRows(table.Id, delta);
+
     public void TruncateWal()
     {
         _copier.Wait();
@@ -257,6 +259,28 @@ internal sealed class ShardFile : IShardStore
         if ((long)left * _pageBytes < AsideBytesMin) return false;
         _copier.Start();
         return true;
+    }
+
+    /// <summary>Reads all of a file and checks that it is a sound database.</summary>
+    /// <exception cref="DbSyncException">DBS4001 when it is not.</exception>
+    public static void CheckSound(string path)
+    {
+        using var database = new SqliteDatabase(path, Path.GetFileName(path), readOnly: true);
+        SqliteCollations.RegisterBuiltIn(database.Handle);
+        using (var metadata = new ShardMetadata(database))
+            foreach (var (collation, labels) in metadata.LoadEnums()) SqliteCollations.RegisterEnum(database.Handle, collation, labels);
+        using var check = database.Prepare("PRAGMA quick_check(1)");
+        if (check.Step() && check.Text(0) == "ok") return;
+        throw new DbSyncException(ErrorCodes.ShardFileDamaged, $"'{Path.GetFileName(path)}' is damaged.", "Check the disk; 'dbsync resync' copies everything again.");
+    }
+
+    /// <summary>Makes a file that nobody has open another node's.</summary>
+    public static void GiveTo(string path, string node)
+    {
+        using var database = new SqliteDatabase(path, Path.GetFileName(path));
+        database.Execute("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL");
+        using (var update = database.Prepare("UPDATE \"dbsync.shard\" SET node = ?")) update.Bind(1, node).Run();
+        database.Execute("PRAGMA journal_mode = WAL");
     }
 
     public void Dispose()
@@ -315,7 +339,7 @@ internal sealed class ShardFile : IShardStore
     }
 
     /// <summary>Creates the file readable by its owner only, whatever the umask; SQLite gives its companions the same mode.</summary>
-    private static void CreatePrivate(string path)
+    public static void CreatePrivate(string path)
     {
         var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
         if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;

@@ -128,5 +128,14 @@ internal static unsafe partial class SqliteApi
         delegate* unmanaged[Cdecl]<nint, int, byte*, int, byte*, int> compare,
         delegate* unmanaged[Cdecl]<nint, void> destroy);
 
+    [LibraryImport(Library, EntryPoint = "sqlite3_backup_init", StringMarshalling = StringMarshalling.Utf8)]
+    public static partial nint BackupInit(nint target, string targetName, nint source, string sourceName);
+
+    [LibraryImport(Library, EntryPoint = "sqlite3_backup_step")]
+    public static partial int BackupStep(nint backup, int pages);
+
+    [LibraryImport(Library, EntryPoint = "sqlite3_backup_finish")]
+    public static partial int BackupFinish(nint backup);
+
     public static string ErrorMessage(nint database) => Marshal.PtrToStringUTF8((nint)ErrorMessageUtf8(database)) ?? "";
 }

@@ -23,6 +23,7 @@ internal sealed unsafe class SqliteDatabase : IDisposable
     {
         _name = name;
         CheckVersion();
+        RefuseLink(path, name);
         var access = readOnly ? SqliteApi.OpenReadOnly : SqliteApi.OpenReadWrite | SqliteApi.OpenCreate;
         var flags = access | SqliteApi.OpenNoMutex | SqliteApi.OpenExtendedResultCodes;
         Check(SqliteApi.Open(path, out _handle, flags, 0));
@@ -45,6 +46,14 @@ internal sealed unsafe class SqliteDatabase : IDisposable
                 ErrorCodes.SqliteTooOld,
                 $"SQLite {version} can lose commits while its log is copied back.",
                 "Reference SQLitePCLRaw.bundle_e_sqlite3 3.0.5 or newer.");
+    }
+
+    /// <summary>A file elsewhere, whose mode and owner nobody has looked at, is not written or read through a link.</summary>
+    /// <exception cref="DbSyncException">DBS4006 when the file is a symbolic link.</exception>
+    public static void RefuseLink(string path, string name)
+    {
+        if (new FileInfo(path).LinkTarget is not null)
+            throw new DbSyncException(ErrorCodes.ShardFileIsLink, $"'{name}' is a symbolic link.", "Put the file itself there, or make the data directory as a whole a link.");
     }
 
     /// <summary>Pages in the write-ahead log after the last commit.</summary>

@@ -37,11 +37,12 @@ internal sealed class ReplicaConnections(string directory)
     }
 
     /// <summary>Opens a shard's current file, read-only, with every collation that its columns are declared with.</summary>
-    /// <exception cref="DbSyncException">DBS1001 no such shard here, DBS4004 the file can't be opened.</exception>
+    /// <exception cref="DbSyncException">DBS1001 no such shard here, DBS4004 the file can't be opened, DBS4006 it is a link.</exception>
     public SqliteConnection Open(NodeFile node, string shard)
     {
         var here = node.Shards.FirstOrDefault(s => s.Id == shard) ?? throw new DbSyncException(
             ErrorCodes.InvalidOption, $"Shard '{shard}' is not on this node.", $"Here: {string.Join(", ", node.Shards.Select(s => s.Id))}.");
+        SqliteDatabase.RefuseLink(Path.Combine(directory, here.File), here.File);
         var connection = new SqliteConnection(new SqliteConnectionStringBuilder
         {
             DataSource = Path.Combine(directory, here.File),

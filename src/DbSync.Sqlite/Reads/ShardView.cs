@@ -39,6 +39,29 @@ internal sealed class ShardView : IDisposable
         return Position;
     }
 
+    /// <summary>Copies the shard, as the snapshot that was begun shows it, into a file of its own that nobody but its owner can read.</summary>
+    /// <param name="path">The file; there must be none of this name.</param>
+    /// <param name="cancellationToken">Ends it; what is there of the file then is worth nothing.</param>
+    public void CopyTo(string path, CancellationToken cancellationToken)
+    {
+        const int PagesAtOnce = 512;
+        ShardFile.CreatePrivate(path);
+        using var target = new SqliteDatabase(path, Path.GetFileName(path));
+        target.Execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF"); // it is synced as a whole, before it counts
+        var backup = SqliteApi.BackupInit(target.Handle, "main", _database.Handle, "main");
+        if (backup == 0) throw target.Failure(SqliteApi.ExtendedErrorCode(target.Handle));
+        int result;
+        try
+        {
+            while ((result = SqliteApi.BackupStep(backup, PagesAtOnce)) == SqliteApi.Ok) cancellationToken.ThrowIfCancellationRequested();
+        }
+        finally
+        {
+            _ = SqliteApi.BackupFinish(backup);
+        }
+        target.Check(result);
+    }
+
     public void EndSnapshot() => _database.Execute("COMMIT");
 
     /// <summary>The position of the rows; zero while the file is still being made.</summary>
@@ -72,6 +95,14 @@ internal sealed class ShardView : IDisposable
             tables.Add(new TableProgress(rows.Text(0), (TableState)rows.Integer(1), metadata.RowsOf(rows.Integer(2)), (int)rows.Integer(4), (int)rows.Integer(3),
                 rows.IsNull(5) ? null : new Quarantine(rows.IsNull(6) ? null : rows.Text(6), new Lsn((ulong)rows.Integer(5)), rows.Text(7))));
         return tables;
+    }
+
+    /// <summary>How many rows the shard says that a table has.</summary>
+    public long CountedRows(TableSchema table)
+    {
+        using var metadata = new ShardMetadata(_database);
+        metadata.ReloadRows();
+        return metadata.RowsOf(table.Id.Key);
     }
 
     /// <summary>The tables as the shard stores them, DbSync's own left out.</summary>

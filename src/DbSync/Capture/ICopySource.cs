@@ -18,6 +18,15 @@ internal interface ICopySource
     /// <exception cref="ChunkNotReadyException">The snapshot does not see <paramref name="seen"/> yet, or the table has another shape by now.</exception>
     Task<RowNow> ReadRowAsync(TableSchema table, byte[] key, ulong seen, CancellationToken cancellationToken);
 
+    /// <summary>Reads rows by their keys as a snapshot sees them, for which the table was locked.</summary>
+    /// <param name="table">The table as the shards store it.</param>
+    /// <param name="keys">The cells of the keys.</param>
+    /// <param name="snapshot">The snapshot.</param>
+    /// <param name="rows">Receives the rows that there are.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="DbSyncException">DBS5003 when the table has another shape by now.</exception>
+    Task ReadRowsAsync(TableSchema table, IReadOnlyList<byte[]> keys, ISharedSnapshot snapshot, ChunkRows rows, CancellationToken cancellationToken);
+
     /// <summary>A transaction id newer than all that have been given out: whatever ran until now is below it.</summary>
     Task<ulong> NextTransactionAsync(CancellationToken cancellationToken);
 
@@ -92,6 +101,9 @@ internal sealed class ChunkRows
         if (_used == _buffers.Count) _buffers.Add(new ChangeBuffer(BufferBytes));
         return _buffers[_used++];
     }
+
+    /// <summary>The buffer that took the last row.</summary>
+    public ChangeBuffer Last => _buffers[_used - 1];
 
     /// <summary>Empty again; buffers that grew for a giant row are let go.</summary>
     public void Clear()

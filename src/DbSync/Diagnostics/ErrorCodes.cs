@@ -59,8 +59,11 @@ internal static class ErrorCodes
     public const string SqliteTooOld = "DBS4003";
     public const string StorageFailed = "DBS4004";
     public const string ShardFileMismatch = "DBS4005";
+    public const string ShardFileIsLink = "DBS4006";
     public const string ReseedGivenUp = "DBS4050";
     public const string ResyncNotTaken = "DBS4051";
+    public const string BackupDamaged = "DBS4060";
+    public const string BackupOlder = "DBS4061";
 
     public const string ValueUnstorable = "DBS4101";
 

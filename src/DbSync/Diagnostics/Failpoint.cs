@@ -36,6 +36,11 @@ internal static class Failpoint
     public const string AfterSlotMade = "after-slot-made";
     public const string BeforeSwap = "before-swap";
     public const string AfterSwap = "after-swap";
+    public const string BeforeBackupNamed = "before-backup-named";
+    public const string BeforeRestoreNamed = "before-restore-named";
+    public const string AfterGapRecorded = "after-gap-recorded";
+    public const string AfterGapPassed = "after-gap-passed";
+    public const string AfterMended = "after-mended";
 
     /// <summary>Every failpoint with what has and has not happened when the process dies there.</summary>
     public static readonly IReadOnlyList<(string Name, string Meaning)> All =
@@ -65,6 +70,11 @@ internal static class Failpoint
         (AfterSlotMade, "the slot of a copy beside the old files is made, where it begins is not recorded"),
         (BeforeSwap, "a copy beside the old files is complete, the old ones are still named"),
         (AfterSwap, "the files of a copy are named, that it is done is not recorded"),
+        (BeforeBackupNamed, "a backup's files are copied, and it is none yet"),
+        (BeforeRestoreNamed, "a backup's files are in the data directory, the old ones are still named"),
+        (AfterGapRecorded, "what was restored will go on from a later position, its shards still stand at the old one"),
+        (AfterGapPassed, "a shard goes on from a later position, its tables are suspect"),
+        (AfterMended, "a suspect table's rows are mended, it can't be read yet"),
     ];
 
     private static readonly string? ArmedName;

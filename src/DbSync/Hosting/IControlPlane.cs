@@ -17,7 +17,9 @@ internal interface IControlPlane
     Task<IReadOnlyList<Guid>> OpenVerificationsAsync(string node, CancellationToken cancellationToken);
 
     /// <summary>Takes a snapshot that another session can import, and then the insert position.</summary>
-    Task<ISharedSnapshot> TakeSnapshotAsync(CancellationToken cancellationToken);
+    /// <param name="locked">Tables that are locked first, and stay so: what rewrites a table would leave it empty to an older snapshot.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    Task<ISharedSnapshot> TakeSnapshotAsync(IReadOnlyCollection<TableSchema> locked, CancellationToken cancellationToken);
 
     /// <summary>Tells the one who compares that the shards stand still at a position that equals the snapshot; null when that failed.</summary>
     Task AnswerAsync(Guid verification, ISharedSnapshot? snapshot, Lsn position, CancellationToken cancellationToken);

@@ -71,7 +71,18 @@ internal sealed record LiveStatus
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
     };
 
-    public void Save(string directory) => AtomicFile.Write(Path.Combine(directory, FileName), JsonSerializer.SerializeToUtf8Bytes(this, Json));
+    /// <summary>Writes it, if the disk takes it: who can't say how it stands goes on all the same.</summary>
+    public void Save(string directory)
+    {
+        try
+        {
+            AtomicFile.Write(Path.Combine(directory, FileName), JsonSerializer.SerializeToUtf8Bytes(this, Json));
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // What fails besides this says so.
+        }
+    }
 
     /// <summary>Reads what the running process wrote last; null when nothing usable is there.</summary>
     public static LiveStatus? TryLoad(string directory)

@@ -39,6 +39,12 @@ internal sealed record NodeFile(
     /// <summary>Since when the files are no longer kept up to date, because the replica is copied again into others; null when they are.</summary>
     public DateTimeOffset? StaleSince { get; init; }
 
+    /// <summary>When the files were put here from a backup; null once they are kept up to date again.</summary>
+    public DateTimeOffset? RestoredAt { get; init; }
+
+    /// <summary>Where shards go on that stand before it, although the log between is gone: their rows are compared then. Null for none.</summary>
+    public string? MendLsn { get; init; }
+
     /// <summary>A shard and the file that holds it now.</summary>
     internal sealed record Shard(string Id, string File);
 
@@ -96,6 +102,7 @@ internal sealed record NodeFile(
     public static int GenerationOf(string file) =>
         file.Split('.') is [.., var number, "db"] && int.TryParse(number, out var generation) ? generation : 0;
 
-    private static bool IsSafe(string? file) =>
+    /// <summary>Whether a name stays in its directory: letters, digits, dots, dashes and underscores, and no dot first.</summary>
+    public static bool IsSafe(string? file) =>
         !string.IsNullOrEmpty(file) && file.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_') && file[0] != '.';
 }

@@ -21,7 +21,9 @@ internal sealed partial class SyncNode : IAsyncDisposable
     private readonly AcknowledgeTracker _acknowledge;
     private readonly SyncPipeline _pipeline;
     private readonly CopyCoordinator _copy;
+    private readonly Standstill _standstill;
     private readonly VerificationHost _verifications;
+    private readonly RowRepair _repair;
     private readonly PublicationWatch _publication;
     private readonly SlotWatch _slot;
     private readonly PositionHold _hold = new();
@@ -47,7 +49,9 @@ internal sealed partial class SyncNode : IAsyncDisposable
         var gate = _shards.Count > 1 ? new CommitGate(_shards, pool) : null;
         var layouts = new LayoutFeed(identity.Replica, _placement, [.. _shards.Select(s => s.Id)]);
         _acknowledge = new AcknowledgeTracker(_shards);
-        _verifications = new VerificationHost(identity.Node, control, _hold, Positions, options.HoldMax, time, loggers.CreateLogger<VerificationHost>());
+        _standstill = new Standstill(identity.Node, control, _hold, Positions, options.HoldMax, time);
+        _verifications = new VerificationHost(identity.Node, control, _standstill, time, loggers.CreateLogger<VerificationHost>());
+        _repair = new RowRepair(copySource, _shards, _placement, _standstill, loggers.CreateLogger<RowRepair>());
         _pipeline = new SyncPipeline(
             source, _shards, new PartRouter(_shards.Count, _placement, pool, () => gate?.WakeAll()), pool, _acknowledge, _hold, gate, layouts, _delays, _verifications.Wake, options.Pipeline, time,
             loggers.CreateLogger<SyncPipeline>());
@@ -123,6 +127,40 @@ internal sealed partial class SyncNode : IAsyncDisposable
     /// <summary>Tables that are emptied and copied anew before the first change is applied, as the replica names them.</summary>
     public IReadOnlyCollection<string> StartOver { get; set; } = [];
 
+    /// <summary>Asked when a change misses its row: whether the table may be compared and mended, or the shard has to stop (DBS5001).</summary>
+    public Func<TableSchema, bool> MaySuspect { get; set; } = _ => false;
+
+    /// <summary>The tables that have to be compared before anybody reads them.</summary>
+    public async Task<IReadOnlyList<TableSchema>> SuspectsAsync(CancellationToken cancellationToken)
+    {
+        var found = await Task.WhenAll(_shards.Select(s => s.InvokeAsync((applier, _) => applier.Suspects.ToList(), writes: false))).WaitAsync(cancellationToken);
+        return [.. found.SelectMany(t => t).DistinctBy(t => t.Id)];
+    }
+
+    /// <summary>The tables that every shard has live, DbSync's own left out.</summary>
+    public async Task<IReadOnlyList<TableSchema>> LiveAsync(CancellationToken cancellationToken)
+    {
+        var found = await Task.WhenAll(_shards.Select(s => s.InvokeAsync((applier, _) => applier.Tables.Where(t => t.State == TableState.Live && !t.Schema.IsControl).Select(t => t.Schema).ToList(), writes: false)))
+            .WaitAsync(cancellationToken);
+        return [.. found[0].Where(t => found.All(here => here.Exists(h => h.Id == t.Id)))];
+    }
+
+    /// <summary>A suspect table has been mended, or can't be and is copied again.</summary>
+    public async Task SettleAsync(TableSchema table, bool isMended, CancellationToken cancellationToken)
+    {
+        foreach (var shard in _shards)
+        {
+            await shard.InvokeAsync(
+                (applier, _) =>
+                {
+                    if (isMended) applier.Trust(table.Id);
+                    else applier.Start(table);
+                    return true;
+                },
+                writes: true).WaitAsync(cancellationToken);
+        }
+    }
+
     /// <summary>Copies tables again, beside what is read of them meanwhile.</summary>
     /// <param name="tables">As the replica names them; those that are not here are left out.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
@@ -138,6 +176,24 @@ internal sealed partial class SyncNode : IAsyncDisposable
                 },
                 writes: true).WaitAsync(cancellationToken);
         }
+    }
+
+    /// <summary>Reads rows again that are unlike the primary's, and puts them in place; says of which tables it could not.</summary>
+    public async Task<RepairAnswer> RepairAsync(RepairRequest request, CancellationToken cancellationToken)
+    {
+        var failed = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (table, damage) in request.Tables)
+        {
+            try
+            {
+                await _repair.RepairAsync(table, damage, cancellationToken);
+            }
+            catch (DbSyncException exception) when (exception.Code != ErrorCodes.Diverged)
+            {
+                failed.Add(table, exception.Code);
+            }
+        }
+        return new RepairAnswer(request.Id, failed);
     }
 
     /// <summary>What the process knows of itself now.</summary>
@@ -174,8 +230,9 @@ internal sealed partial class SyncNode : IAsyncDisposable
         {
             var target = await UntilServedAsync(() => _copySource.InsertPositionAsync(cancellationToken), cancellationToken);
             await Positions.WaitAsync(target, cancellationToken);
-            if (!_shards.Any(s => s.IsCopying || s.Durable < target)) return;
-            await Task.Delay(_options.StatusInterval, _time, cancellationToken);
+            do await Task.Delay(_options.StatusInterval, _time, cancellationToken);
+            while (_shards.Any(s => s.Durable < target)); // the same target: a newer one would be ahead of every barrier again
+            if (!_shards.Any(s => s.IsCopying)) return;
         }
     }
 
@@ -185,6 +242,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
         _store.Dispose();
         _hold.Dispose();
         _verifications.Dispose();
+        _standstill.Dispose();
         _copy.Dispose();
         await _source.DisposeAsync();
     }
@@ -199,6 +257,8 @@ internal sealed partial class SyncNode : IAsyncDisposable
         foreach (var shard in _shards)
         {
             shard.Applier.XidReference = newest; // the worker does not run yet
+            shard.Applier.MaySuspect = MaySuspect;
+            if (Gap is { } gap) shard.JumpTo(gap, layout);
             shard.Align(published, layout, StartOver);
         }
     }
@@ -208,7 +268,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
     private async Task<ShardLayout?> LayoutAsync(CancellationToken cancellationToken)
     {
         var newest = await UntilServedAsync(() => _control.ReadLayoutAsync(_identity.Replica, cancellationToken), cancellationToken);
-        if ((_storedLayout ?? newest) is not { } layout) return null;
+        if ((Gap is null ? _storedLayout ?? newest : newest ?? _storedLayout) is not { } layout) return null;
         var here = layout.ShardsOn(_identity.Node).Select(s => s.Id).ToHashSet();
         if (!here.SetEquals(_shards.Select(s => s.Id)))
             throw new DbSyncException(
@@ -219,6 +279,8 @@ internal sealed partial class SyncNode : IAsyncDisposable
         _placement.Switch(new MapPlacement(layout, [.. _shards.Select(s => s.Id)]));
         return layout;
     }
+
+    private Lsn? Gap => Lsn.TryParse(_identity.MendLsn, out var gap) ? gap : null;
 
     private Task<T> UntilServedAsync<T>(Func<Task<T>> action, CancellationToken cancellationToken) => Patience.UntilServedAsync(
         action, _options.Pipeline.ReconnectDelay, _options.Pipeline.ReconnectDelayMax, _time, LogWaiting, cancellationToken);

@@ -52,7 +52,16 @@ internal sealed partial class ChangeApplier
             return;
         }
         _scratch.Clear();
-        if (!_store.TryRead(table, cells, _scratch)) throw Missed(table, reader.Kind, 0);
+        if (!_store.TryRead(table, cells, _scratch))
+        {
+            if (!_how.IsSuspect)
+            {
+                if (!MaySuspect(table)) throw Missed(table, reader.Kind, 0);
+                Suspect(table);
+            }
+            move.GiveNothing();
+            return;
+        }
         _store.SaveMoved(part.CommitLsn, table, cells, _scratch.Written);
         _hasTold = true;
         move.Give(_scratch.Written);
@@ -67,12 +76,14 @@ internal sealed partial class ChangeApplier
         WaitForMove(move);
         if (move.Row is not { } old)
         {
+            if (IsSuspect(table.Id)) return; // it was not there either, and will be found missing
             StartOver(table, xid); // nobody here can tell the value any more: the table is read again rather than guessed
             return;
         }
         _scratch.Clear();
         RowCells.Fill(cells, old, _scratch);
         var row = _scratch.Written;
-        _store.Insert(table, ref row);
+        if (IsSuspect(table.Id)) Put(table, row);
+        else _store.Insert(table, ref row);
     }
 }

@@ -182,6 +182,7 @@ internal sealed partial class ChangeApplier
                 else
                 {
                     if (_how.IsLive) ApplyLive(ref reader, reader.Table);
+                    else if (_how.IsSuspect) ApplySuspect(ref reader, reader.Table);
                     else ApplyCopying(ref reader, reader.Table, part.Xid);
                     if (_how.Shadow is { } shadow) ApplyCopying(ref reader, shadow, part.Xid);
                 }
@@ -199,7 +200,7 @@ internal sealed partial class ChangeApplier
     private void ApplyRare(ref ChangeReader reader, TransactionPart part)
     {
         if (reader.Kind == ChangeKind.Quarantine) Quarantine(reader, part.CommitLsn);
-        else if (_how.IsLive || Judge(reader.Table, KeyOfRow(reader.Table, reader.Cells), part.Xid))
+        else if (_how.IsLive || _how.IsSuspect || Judge(reader.Table, KeyOfRow(reader.Table, reader.Cells), part.Xid))
             StartOver(reader.Table, part.Xid); // what was not sent is only on the primary: the table is read again rather than guessed
     }
 
@@ -210,7 +211,7 @@ internal sealed partial class ChangeApplier
         switch (reader.Kind)
         {
             case ChangeKind.Insert:
-                _store.Insert(table, ref cells);
+                found = InsertLive(table, cells);
                 break;
             case ChangeKind.Update:
                 found = _store.Update(table, cells);
@@ -226,7 +227,21 @@ internal sealed partial class ChangeApplier
                 _store.Truncate(table);
                 break;
         }
-        if (found != 1) throw Missed(table, reader.Kind, found);
+        if (found != 1 && !TrySuspect(ref reader, table)) throw Missed(table, reader.Kind, found);
+    }
+
+    /// <summary>Inserts a row; 0 when its key is there already.</summary>
+    private int InsertLive(TableSchema table, ReadOnlySpan<byte> row)
+    {
+        try
+        {
+            _store.Insert(table, ref row);
+            return 1;
+        }
+        catch (DbSyncException exception) when (exception.Code == ErrorCodes.Diverged && table.HasKey)
+        {
+            return 0;
+        }
     }
 
     private DbSyncException Missed(TableSchema table, ChangeKind kind, int found) => new(
@@ -278,8 +293,8 @@ internal sealed partial class ChangeApplier
         {
             if (!record.Schema.StoresLike(table) || table.IsPublishedAnewSince(record.Schema)) Start(table);
         }
-        else if (!_copies.TryGetValue(table.Id, out var copy) || table.IsPublishedAnewSince(copy.Record.Schema)) Start(table);
-        _how = new Entered(_live.ContainsKey(table.Id), _copies.ContainsKey(table.Id.Shadow) ? table with { Id = table.Id.Shadow } : null);
+        else if (!_copies.TryGetValue(table.Id, out var copy) || table.IsPublishedAnewSince(copy.Record.Schema) || (copy.Record.IsSuspect && !copy.Record.Schema.StoresLike(table))) Start(table);
+        _how = new Entered(_live.ContainsKey(table.Id), IsSuspect(table.Id), _copies.ContainsKey(table.Id.Shadow) ? table with { Id = table.Id.Shadow } : null);
         _current = table;
         _entered.Add(table, _how);
     }
@@ -309,6 +324,7 @@ internal sealed partial class ChangeApplier
 
     /// <summary>What the stream's table is here.</summary>
     /// <param name="IsLive">Whether it takes every change; else the changes are judged.</param>
+    /// <param name="IsSuspect">Whether its rows are to be compared before anybody reads them.</param>
     /// <param name="Shadow">The copy beside it, as the stream's table; null when there is none.</param>
-    private readonly record struct Entered(bool IsLive, TableSchema? Shadow);
+    private readonly record struct Entered(bool IsLive, bool IsSuspect, TableSchema? Shadow);
 }

@@ -5,6 +5,31 @@ namespace DbSync;
 /// <summary>What other threads may ask of a shard.</summary>
 internal sealed partial class ShardWorker
 {
+    /// <summary>Before <see cref="Start"/>: creates the tables that are published and not here, and drops those no longer published.</summary>
+    /// <param name="published">The tables of the publication.</param>
+    /// <param name="layout">The shard layout for a file that has none yet; null for a replica without.</param>
+    /// <param name="startOver">The tables, by their names here, to be copied again.</param>
+    public void Align(IReadOnlyList<TableSchema> published, ShardLayout? layout, IReadOnlyCollection<string> startOver)
+    {
+        _store.Begin(durable: false);
+        if (layout is not null && _store.LoadLayout() is null) Applier.Switch(layout);
+        Applier.Align(published, Applier.Tables.ToDictionary(t => t.Schema.Id, t => t.Schema.Entry));
+        foreach (var table in Applier.Tables.Where(t => startOver.Contains(t.Schema.ReplicaName, StringComparer.Ordinal)).ToList()) Applier.Start(table.Schema);
+        _store.Commit(_store.Position);
+    }
+
+    /// <summary>Before <see cref="Start"/>: goes on from a later position, although what lies between is in no log any more. Every table is suspect.</summary>
+    public void JumpTo(Lsn position, ShardLayout? layout)
+    {
+        if (_store.Position >= position) return;
+        _store.Begin(durable: true);
+        Applier.SuspectAll(layout);
+        _store.Commit(position);
+        _next = position;
+        _applied = position.Value;
+        Failpoint.Hit(Failpoint.AfterGapPassed);
+    }
+
     /// <summary>Runs <paramref name="action"/> on the worker's thread, between two changes.</summary>
     /// <param name="action">What to do; it may write to the store when <paramref name="writes"/>.</param>
     /// <param name="writes">Whether the result counts only once it is committed.</param>

@@ -106,19 +106,6 @@ internal sealed partial class ShardWorker : IDisposable
         _thread.Start();
     }
 
-    /// <summary>Before <see cref="Start"/>: creates the tables that are published and not here, and drops those no longer published.</summary>
-    /// <param name="published">The tables of the publication.</param>
-    /// <param name="layout">The shard layout for a file that has none yet; null for a replica without.</param>
-    /// <param name="startOver">The tables, by their names here, to be copied again.</param>
-    public void Align(IReadOnlyList<TableSchema> published, ShardLayout? layout, IReadOnlyCollection<string> startOver)
-    {
-        _store.Begin(durable: false);
-        if (layout is not null && _store.LoadLayout() is null) Applier.Switch(layout);
-        Applier.Align(published, Applier.Tables.ToDictionary(t => t.Schema.Id, t => t.Schema.Entry));
-        foreach (var table in Applier.Tables.Where(t => startOver.Contains(t.Schema.ReplicaName, StringComparer.Ordinal)).ToList()) Applier.Start(table.Schema);
-        _store.Commit(_store.Position);
-    }
-
     /// <summary>Applies what is queued, commits, makes it durable, and stops. Nothing must be queued any more: the end of a transaction whose
     /// beginning is here won't come, and it is rolled back.</summary>
     public Task StopAsync()

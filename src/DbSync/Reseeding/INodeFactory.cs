@@ -9,12 +9,25 @@ internal interface INodeFactory
     /// <exception cref="DbSyncException">DBS4001 damaged, DBS4002 written by a newer version, DBS4005 another shard's file.</exception>
     SyncNode Create(NodeFile node, Action<uint> timelineFollowed);
 
+    /// <summary>Compares tables with the primary's, at one position, while the node goes on; those that are equal are left out.</summary>
+    /// <param name="tables">The tables.</param>
+    /// <param name="share">How much of one server process's time on the primary it takes, above 0 and up to 1.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="DbSyncException">DBS5004 when the node did not hold still, and what the primary says.</exception>
+    Task<IReadOnlyList<TableDamage>> CompareAsync(IReadOnlyList<TableSchema> tables, double share, CancellationToken cancellationToken);
+
     /// <summary>The node's slot.</summary>
     ISlotKeeper Slot { get; }
 
     /// <summary>Deletes a shard file, unless somebody has it open.</summary>
     bool TryDelete(string file);
 }
+
+/// <summary>How a table is unlike the primary's.</summary>
+/// <param name="Table">The table.</param>
+/// <param name="Rows">The rows that differ.</param>
+/// <param name="IsWhole">Whether these are all of them; else the table has to be copied again.</param>
+internal sealed record TableDamage(TableSchema Table, RowDamage Rows, bool IsWhole);
 
 /// <summary>Makes a node's slot and gives it up.</summary>
 internal interface ISlotKeeper

@@ -14,6 +14,17 @@ namespace DbSync;
 internal sealed partial class NodeKeeper(
     ReseedJournal journal, INodeFactory factory, ReseedOptions options, TimeProvider time, ILogger<NodeKeeper> logger)
 {
+    /// <summary>Tables that turn out unlike the primary's within such a time are one event.</summary>
+    private static readonly TimeSpan SuspectTogether = TimeSpan.FromSeconds(30);
+
+    private static readonly TimeSpan DiskDelayMax = TimeSpan.FromSeconds(15);
+
+    private readonly Lock _suspecting = new();
+    private bool _hasServed;
+    private TimeSpan _diskDelay = options.LookInterval;
+    private string? _diskReason;
+    private Lsn _diskAt;
+    private DateTimeOffset _suspectedAt;
     private SyncNode? _node;
     private LiveStatus? _last;
 
@@ -39,11 +50,16 @@ internal sealed partial class NodeKeeper(
                 journal.Begin(ReseedCause.Requested, "it was asked for", null, request.Id);
                 ResyncRequest.Delete(journal.Directory);
             }
+            catch (Exception exception) when (_hasServed && !cancellationToken.IsCancellationRequested && IsOfDisk(exception))
+            {
+                await WaitForDiskAsync(exception, cancellationToken);
+                continue;
+            }
             catch (DbSyncException exception) when (!cancellationToken.IsCancellationRequested && ReseedCauses.Of(exception.Code) is not null)
             {
                 await HealAsync(ReseedCauses.Of(exception.Code)!.Value, exception, cancellationToken);
             }
-            LogBegun(Reseed!.Reason);
+            if (Reseed is { } begun) LogBegun(begun.Reason);
         }
     }
 
@@ -54,6 +70,7 @@ internal sealed partial class NodeKeeper(
         if (plan is not null) plan = await PrepareAsync(plan, cancellationToken);
         await using var node = factory.Create(plan?.Over(Identity) ?? Identity, journal.FollowTimeline);
         Volatile.Write(ref _node, node);
+        node.MaySuspect = MaySuspect;
         if (plan is null && ResyncRequest.TryLoad(journal.Directory) is { Over: true, Tables: { } over }) node.StartOver = over;
         ResyncRequest? request = null;
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -64,6 +81,7 @@ internal sealed partial class NodeKeeper(
                 await stop.CancelAsync();
             }),
             Beside(() => plan is null ? Task.CompletedTask : SwapWhenReadyAsync(node, plan, stop.Token)),
+            Beside(() => new Mender(factory, node, () => Reseed is null, options, time, logger).RunAsync(stop.Token)),
             Beside(() => DeleteOldFilesAsync(stop.Token)));
         try
         {
@@ -103,8 +121,13 @@ internal sealed partial class NodeKeeper(
         if (plan.Starts >= options.TriesMax) throw await GiveUpAsync($"The copy was begun {plan.Starts} times and got nowhere: {plan.Reason}", null, cancellationToken);
         plan = journal.Update(plan with { Starts = plan.Starts + 1 });
         if (plan.StartLsn is not null) return plan;
-        Tell("making the slot for a new copy");
-        var keep = ReseedCauses.KeepsSlot(plan.Cause);
+        var origin = await MakeSlotAsync(ReseedCauses.KeepsSlot(plan.Cause), cancellationToken);
+        return journal.Update(plan with { StartLsn = origin.Start.ToString(), SystemIdentifier = origin.SystemIdentifier, Timeline = origin.Timeline });
+    }
+
+    private async Task<SlotOrigin> MakeSlotAsync(bool keep, CancellationToken cancellationToken)
+    {
+        Tell("making the slot");
         var started = time.GetTimestamp();
         var origin = await Patience.UntilServedAsync(
             async () =>
@@ -125,7 +148,24 @@ internal sealed partial class NodeKeeper(
             },
             options.LookInterval, options.SlotWaitMax, time, Tell, cancellationToken);
         Failpoint.Hit(Failpoint.AfterSlotMade);
-        return journal.Update(plan with { StartLsn = origin.Start.ToString(), SystemIdentifier = origin.SystemIdentifier, Timeline = origin.Timeline });
+        return origin;
+    }
+
+    /// <summary>A change missed its row: the table is mended, unless that has been tried often enough.</summary>
+    private bool MaySuspect(TableSchema table)
+    {
+        if (!options.Reseeds) return false;
+        lock (_suspecting)
+        {
+            if (time.GetUtcNow() - _suspectedAt > SuspectTogether)
+            {
+                if (journal.TriesOf(ReseedCause.Diverged, options.TriesWindow) >= options.TriesMax) return false;
+                journal.Note(ReseedCause.Diverged);
+                _suspectedAt = time.GetUtcNow();
+            }
+        }
+        LogSuspect(table.ReplicaName);
+        return true;
     }
 
     private async Task SwapWhenReadyAsync(SyncNode node, ReseedFile.Plan plan, CancellationToken cancellationToken)
@@ -148,6 +188,13 @@ internal sealed partial class NodeKeeper(
                 if (node.StartOver.Count == 0) await node.ResyncAsync(tables, cancellationToken);
                 if (node.StartOver.Count == 0 || node.Status().Pipeline == PipelineState.Streaming) ResyncRequest.Delete(journal.Directory); // else it is not on disk yet
             }
+            if (node.Status() is { Pipeline: PipelineState.Streaming } status) NoteServing(Lsn.Parse(status.AppliedLsn));
+            if (Identity.RestoredAt is not null && node.Status().Pipeline == PipelineState.Streaming) journal.Settle();
+            if (RepairRequest.TryLoad(journal.Directory) is { } repair)
+            {
+                (await node.RepairAsync(repair, cancellationToken)).Save(journal.Directory);
+                RepairRequest.Delete(journal.Directory);
+            }
             await Task.Delay(options.LookInterval, time, cancellationToken);
         }
     }
@@ -159,6 +206,29 @@ internal sealed partial class NodeKeeper(
             foreach (var file in journal.OldFiles().Where(factory.TryDelete)) LogDeleted(file);
             await Task.Delay(options.LookInterval, time, cancellationToken);
         }
+    }
+
+    private static bool IsOfDisk(Exception exception) => exception is IOException or UnauthorizedAccessException or DbSyncException { Code: ErrorCodes.StorageFailed };
+
+    /// <summary>The disk takes what comes when the position has moved on since it last refused.</summary>
+    private void NoteServing(Lsn applied)
+    {
+        _hasServed = true;
+        if (applied > _diskAt) (_diskDelay, _diskReason) = (options.LookInterval, null);
+    }
+
+    /// <summary>
+    /// The disk is full or refuses: a new node opens the files anew, since after a failed write or sync nothing that is remembered of them counts.
+    /// What was acknowledged is on the disk.
+    /// </summary>
+    private async Task WaitForDiskAsync(Exception exception, CancellationToken cancellationToken)
+    {
+        var reason = exception is DbSyncException known ? known.Message : exception.GetType().Name;
+        if (_diskReason != reason) LogDisk(_diskReason = reason);
+        _diskAt = Lsn.Parse((Status() ?? LiveStatus.None).AppliedLsn);
+        Tell($"The disk of the data directory refuses: {reason}");
+        await Task.Delay(_diskDelay, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _diskDelay = _diskDelay * 2 < DiskDelayMax ? _diskDelay * 2 : DiskDelayMax;
     }
 
     /// <summary>Writes down that everything has to be copied again, or says why not.</summary>
@@ -175,6 +245,14 @@ internal sealed partial class NodeKeeper(
                 () => factory.Slot.IsKnownAsync(cancellationToken), options.LookInterval, options.SlotWaitMax, time, Tell, cancellationToken))
             throw exception; // not a primary that was restored: the connection leads elsewhere
         LogLost(exception.Message);
+        if (Identity.RestoredAt is not null && Reseed is null && cause is ReseedCause.SlotMissing or ReseedCause.SlotLost or ReseedCause.SlotAhead
+            && journal.TriesOf(ReseedCause.Restored, options.TriesWindow) < options.TriesMax)
+        {
+            journal.Note(ReseedCause.Restored);
+            journal.Mend(await MakeSlotAsync(keep: true, cancellationToken));
+            Failpoint.Hit(Failpoint.AfterGapRecorded);
+            return;
+        }
         journal.Begin(cause, exception.Message, exception.Code, null);
     }
 
@@ -224,6 +302,12 @@ internal sealed partial class NodeKeeper(
 
     [LoggerMessage(1204, LogLevel.Information, "Deleted {File}: nobody reads it any more")]
     private partial void LogDeleted(string file);
+
+    [LoggerMessage(1207, LogLevel.Error, "The disk of the data directory refuses; trying again: {Reason}")]
+    private partial void LogDisk(string reason);
+
+    [LoggerMessage(1206, LogLevel.Warning, "A change missed its row in {Table} (DBS5001): something else wrote to a shard's file. The primary answers for the table until it is compared and mended")]
+    private partial void LogSuspect(string table);
 
     [LoggerMessage(1205, LogLevel.Warning, "The slot could not be given up: {Reason}")]
     private partial void LogKept(string reason);

@@ -23,6 +23,12 @@ internal enum ReseedCause
 
     /// <summary>A shard's file is damaged, or not this shard's.</summary>
     FileDamaged = 6,
+
+    /// <summary>A change missed its row: something else wrote to a shard's file. Its tables are compared and mended where they are.</summary>
+    Diverged = 7,
+
+    /// <summary>What was restored stands before the oldest log that the slot still has. Its tables are compared and mended where they are.</summary>
+    Restored = 8,
 }
 
 /// <summary>Which errors a copy beside the old files mends.</summary>

@@ -47,7 +47,7 @@ internal sealed record ReseedFile(IReadOnlyList<ReseedFile.Try> Tries, int Gener
         /// <summary>The node over the new files.</summary>
         public NodeFile Over(NodeFile node) => node with
         {
-            Shards = Shards, StartLsn = StartLsn, SystemIdentifier = SystemIdentifier ?? node.SystemIdentifier, Timeline = Timeline, StaleSince = null,
+            Shards = Shards, StartLsn = StartLsn, SystemIdentifier = SystemIdentifier ?? node.SystemIdentifier, Timeline = Timeline, StaleSince = null, RestoredAt = null, MendLsn = null,
         };
     }
 

@@ -73,6 +73,29 @@ internal sealed class ReseedJournal
         }
     }
 
+    /// <summary>Records a try to mend what is here.</summary>
+    public void Note(ReseedCause cause)
+    {
+        lock (_gate) Save(_file with { Tries = [.. _file.Tries, new ReseedFile.Try(cause, _time.GetUtcNow())] });
+    }
+
+    /// <summary>The files here go on from where a slot begins, although they stand before it.</summary>
+    public void Mend(SlotOrigin origin)
+    {
+        lock (_gate)
+            Save(_identity with
+            {
+                StartLsn = origin.Start.ToString(), MendLsn = origin.Start.ToString(), SystemIdentifier = origin.SystemIdentifier, Timeline = origin.Timeline,
+            });
+    }
+
+    /// <summary>What was restored is kept up to date again.</summary>
+    public void Settle()
+    {
+        lock (_gate)
+            if (_identity.RestoredAt is not null) Save(_identity with { RestoredAt = null, MendLsn = null });
+    }
+
     /// <summary>Records the primary's timeline that the positions belong to from now on.</summary>
     public void FollowTimeline(uint timeline)
     {

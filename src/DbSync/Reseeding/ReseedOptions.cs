@@ -15,6 +15,12 @@ internal sealed record ReseedOptions
     /// <summary>How long the end of whoever follows the slot is waited for before it is given up.</summary>
     public TimeSpan SlotWaitMax { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>How often every table is compared with the primary's, and mended; null for never.</summary>
+    public TimeSpan? VerifyInterval { get; init; }
+
+    /// <summary>How much of one server process's time on the primary such a comparison takes, above 0 and up to 1.</summary>
+    public double VerifyShare { get; init; } = 0.25;
+
     /// <summary>How often requests and old files are looked for.</summary>
     public TimeSpan LookInterval { get; init; } = TimeSpan.FromMilliseconds(500);
 }

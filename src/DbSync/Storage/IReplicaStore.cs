@@ -122,6 +122,9 @@ internal interface IShardStore : IDisposable
     /// </summary>
     void MarkPrimaryOnly(TableSchema table, int column);
 
+    /// <summary>Corrects how many rows a table is said to have, after something else has changed the file.</summary>
+    void CorrectRows(TableSchema table, long delta);
+
     /// <summary>Copies the write-ahead log back into the file, as far as readers allow (SQLite's own checkpoint).</summary>
     void TruncateWal();
 

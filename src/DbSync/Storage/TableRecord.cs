@@ -6,7 +6,14 @@ namespace DbSync;
 /// <param name="Planned">Whether the chunks have been recorded.</param>
 /// <param name="ReadableFrom">While catching up: the position from which the table may be read.</param>
 /// <param name="ChunksCopied">Once it is live: in how many chunks it was copied.</param>
-internal sealed record TableRecord(TableSchema Schema, TableState State, bool Planned, Lsn ReadableFrom, int ChunksCopied = 0);
+internal sealed record TableRecord(TableSchema Schema, TableState State, bool Planned, Lsn ReadableFrom, int ChunksCopied = 0)
+{
+    /// <summary>The position from which a table may be read that is suspect: none, until it is mended.</summary>
+    public static Lsn Never { get; } = new(long.MaxValue);
+
+    /// <summary>Its rows are here, and may be unlike the primary's.</summary>
+    public bool IsSuspect => State == TableState.CatchingUp && ReadableFrom == Never;
+}
 
 /// <summary>Why a table is set aside.</summary>
 /// <param name="Column">The column with the value that can't be stored; null when it is the row as a whole.</param>

@@ -27,6 +27,9 @@ internal sealed class DifferenceCounter(bool hasKey)
         }
     }
 
+    /// <summary>The hashes of the keys whose rows differ.</summary>
+    public IEnumerable<long> Keys => _surplus.Where(s => s.Value != 0).Select(s => s.Key.Key).Distinct();
+
     private void Add(long keyHash, long rowHash, int count)
     {
         ref var surplus = ref CollectionsMarshal.GetValueRefOrAddDefault(_surplus, (keyHash, rowHash), out _);

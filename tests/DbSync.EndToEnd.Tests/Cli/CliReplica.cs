@@ -22,6 +22,9 @@ internal sealed class CliReplica : IAsyncDisposable
 
     public string Data => _directory["data"];
 
+    /// <summary>A path beside the data directory.</summary>
+    public string Beside(string name) => _directory[name];
+
     public static async Task<CliReplica> CreateAsync(PostgresFixture postgres, string sql) => await CreateAsync(await postgres.GetServerAsync(Cancellation), sql);
 
     public static async Task<CliReplica> CreateAsync(PostgresServer server, string sql)
@@ -38,12 +41,12 @@ internal sealed class CliReplica : IAsyncDisposable
     public TestProcess Start(string command, string? data = null) => Start([command], data: data);
 
     /// <summary>Starts a command and returns at once; it dies at <paramref name="failpoint"/>.</summary>
-    public TestProcess Start(string[] arguments, string? failpoint = null, string? data = null)
+    public TestProcess Start(string[] arguments, string? failpoint = null, string? data = null, string? shell = null)
     {
         var environment = Environment();
         if (data is not null) environment["DBSYNC_DATA"] = data;
         if (failpoint is not null) environment[Failpoint.EnvironmentVariable] = failpoint;
-        return DbSyncTool.Start(arguments, environment, _directory.Path);
+        return DbSyncTool.Start(arguments, environment, _directory.Path, shell);
     }
 
     /// <summary>Waits until the file that readers use now is no longer stale and holds what the primary has; the node must run.</summary>

@@ -35,7 +35,7 @@ public sealed class CrashMatrixTests(PostgresFixture postgres)
             var points = new TheoryData<string, int>();
             foreach (var (name, _) in Failpoint.All)
             {
-                if (LostSlotTests.Points.Contains(name)) continue; // only a replica that has lost its slot comes by there
+                if (LostSlotTests.Points.Contains(name) || BackupTests.Points.Contains(name)) continue; // their tests come by there
                 points.Add(name, 1);
                 if (name is Failpoint.BeforeCommit or Failpoint.AfterCommit or Failpoint.MidTransaction or Failpoint.BetweenShardCommits) points.Add(name, 25);
             }

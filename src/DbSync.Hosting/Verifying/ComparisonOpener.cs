@@ -1,7 +1,7 @@
 using DbSync.Postgres;
 using DbSync.Sqlite;
 
-namespace DbSync.Cli.Verifying;
+namespace DbSync.Hosting;
 
 /// <summary>Asks the node to stand still and opens both sides of a comparison while it does.</summary>
 internal sealed class ComparisonOpener(Primary primary, NodeFile identity, string directory, TimeProvider time)
@@ -28,10 +28,18 @@ internal sealed class ComparisonOpener(Primary primary, NodeFile identity, strin
     {
         var there = await PrimaryDigests.OpenAsync(primary, held.Snapshot, identity.Publication, cancellationToken);
         if (there is null) return null;
-        var shards = identity.Shards.Select(s => new ShardView(directory, s)).ToList();
-        var comparison = new Comparison(held.Position, there, shards);
-        if (shards.Select(s => s.BeginSnapshot()).ToList().TrueForAll(p => p == held.Position)) return comparison;
-        await comparison.DisposeAsync();
+        var shards = new List<ShardView>();
+        try
+        {
+            foreach (var shard in identity.Shards) shards.Add(new ShardView(directory, shard));
+            if (shards.Select(s => s.BeginSnapshot()).ToList().TrueForAll(p => p == held.Position)) return new Comparison(held.Position, there, shards);
+        }
+        catch
+        {
+            await new Comparison(held.Position, there, shards).DisposeAsync();
+            throw;
+        }
+        await new Comparison(held.Position, there, shards).DisposeAsync();
         return null;
     }
 }

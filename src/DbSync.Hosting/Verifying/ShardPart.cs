@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 using DbSync.Postgres;
 using DbSync.Sqlite;
 
-namespace DbSync.Cli.Verifying;
+namespace DbSync.Hosting;
 
 /// <summary>Rows of some shards that together must be all of a table, or that must not be where they are.</summary>
 internal sealed class ShardPart
