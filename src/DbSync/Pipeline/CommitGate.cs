@@ -16,6 +16,7 @@ internal sealed class CommitGate
     private bool _between = true;
     private bool _gathered;
     private bool _failed;
+    private int _left;
     private TaskCompletionSource? _settling;
 
     public CommitGate(IReadOnlyList<ShardWorker> shards, PartPool pool)
@@ -45,7 +46,7 @@ internal sealed class CommitGate
     /// <summary>A shard has come to the marker; true for the last one, which has to <see cref="Release"/> all.</summary>
     public bool Arrive()
     {
-        lock (_gate) return ++_arrived == _shards.Count || _failed;
+        lock (_gate) return ++_arrived == _shards.Count || _failed || _left > 0;
     }
 
     /// <summary>Has all shards commit.</summary>
@@ -79,7 +80,7 @@ internal sealed class CommitGate
     {
         lock (_gate)
         {
-            if (_failed || !_between || (_uncommitted == 0 && !_gathered)) return Task.CompletedTask;
+            if (_failed || _left > 0 || !_between || (_uncommitted == 0 && !_gathered)) return Task.CompletedTask;
             _settling ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             return _settling.Task;
         }
@@ -107,12 +108,23 @@ internal sealed class CommitGate
         }
     }
 
-    /// <summary>True once a shard has failed: what it owes the others won't come.</summary>
+    /// <summary>A shard has done all that it was given, and stops: it comes to no marker any more, and nobody waits for it.</summary>
+    public void Leave()
+    {
+        lock (_gate)
+        {
+            _left++;
+            Post();
+            Settled();
+        }
+    }
+
+    /// <summary>True once a shard has failed, or all others have stopped: what they owe won't come.</summary>
     public bool HasFailed
     {
         get
         {
-            lock (_gate) return _failed;
+            lock (_gate) return _failed || _left >= _shards.Count - 1;
         }
     }
 

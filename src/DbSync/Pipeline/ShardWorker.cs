@@ -162,6 +162,7 @@ internal sealed partial class ShardWorker : IDisposable
                 }
                 if (_open && _atBoundary && IsBatchFull() && MayCommitAlone) Commit();
             }
+            Gate?.Leave();
             if (!_atBoundary) Rollback();
             else if (_open) Commit();
             Barrier();
