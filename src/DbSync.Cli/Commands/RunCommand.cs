@@ -29,7 +29,7 @@ internal static class RunCommand
 
     private static readonly Option<string> OnSlotLoss = new Option<string>("--on-slot-loss")
     {
-        Description = "When the slot is lost: 'reseed' copies again beside the old files, 'stop' ends with the error.", DefaultValueFactory = _ => "reseed",
+        Description = "When the slot is lost, or a change misses its row: 'reseed' copies again beside the old files, or mends the table; 'stop' ends with the error.", DefaultValueFactory = _ => "reseed",
     }.AcceptOnlyFromAmong("reseed", "stop");
 
     public static (Command Command, string Example) Create(CommandRunner runner)

@@ -6,6 +6,9 @@ namespace DbSync;
 /// </summary>
 internal sealed class ReseedJournal
 {
+    private const string SetAsideSuffix = ".damaged";
+    private static readonly string[] Companions = ["", "-wal", "-shm"]; // the file itself, and what SQLite keeps beside it
+
     private readonly Lock _gate = new();
     private readonly TimeProvider _time;
     private NodeFile _identity;
@@ -49,6 +52,7 @@ internal sealed class ReseedJournal
         lock (_gate)
         {
             var now = _time.GetUtcNow();
+            if (cause == ReseedCause.FileDamaged) SetAside(_identity);
             var generation = 1 + _identity.Shards.Select(s => NodeFile.GenerationOf(s.File)).Append(_file.Generation).Max();
             Save(new ReseedFile(
                 request is null ? [.. _file.Tries, new ReseedFile.Try(cause, now)] : [],
@@ -112,8 +116,10 @@ internal sealed class ReseedJournal
         lock (_gate)
         {
             var plan = _file.Current!;
+            var before = _identity;
             Save(plan.Over(_identity));
             Failpoint.Hit(Failpoint.AfterSwap);
+            foreach (var file in FilesOf(before)) File.Delete(file + SetAsideSuffix);
             Save(_file with { Current = null, LastRequest = plan.Request ?? _file.LastRequest });
         }
     }
@@ -136,6 +142,15 @@ internal sealed class ReseedJournal
                 .Where(f => NodeFile.GenerationOf(f) > 0 && _identity.Shards.Any(s => f == NodeFile.FileNameOf(s.Id, NodeFile.GenerationOf(f))) && !used.Contains(f))];
         }
     }
+
+    /// <summary>What is damaged, or not this shard's, is not served while it is copied again: readers find no file. A person may look at it until then.</summary>
+    private void SetAside(NodeFile node)
+    {
+        foreach (var file in FilesOf(node).Where(File.Exists)) File.Move(file, file + SetAsideSuffix, overwrite: true);
+    }
+
+    private IEnumerable<string> FilesOf(NodeFile node) =>
+        node.Shards.SelectMany(s => Companions, (s, companion) => Path.Combine(Directory, s.File + companion));
 
     private void Save(ReseedFile file)
     {

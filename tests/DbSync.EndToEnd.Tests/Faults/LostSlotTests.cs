@@ -194,9 +194,15 @@ public sealed class LostSlotTests(PostgresFixture postgres)
         }
         await replica.ExecuteAsync(PairReader.Change);
         await using var healed = replica.Start("run");
+        if (damage is not "deleted")
+        {
+            await Eventually.Async(() => NodeFile.Load(replica.Data).StaleSince is not null || NodeFile.Load(replica.Data).Shards[0].File == "main.2.db", TimeSpan.FromSeconds(60), () => healed.StandardError, Cancel);
+            File.Exists(replica.ShardFile).ShouldBeFalse("no reader finds what is damaged");
+        }
         await replica.CatchUpAsync(healed);
         await StopAsync(healed);
         (await replica.CompareAsync()).ShouldBeEmpty();
+        Directory.GetFiles(replica.Data, "*.damaged").ShouldBeEmpty();
     }
 
     private static async Task ShellAsync(string command) =>
