@@ -40,7 +40,7 @@ public sealed class RunTests(PostgresFixture postgres)
         var status = await replica.JsonAsync(0, "status", "--max-lag", "20000");
         ShapeOf(status).ShouldBe(
         [
-            "replica", "node", "state", "appliedLsn", "durableLsn", "acknowledgedLsn", "primaryLsn", "lagMs", "lagBytes", "delay", "slot", "shards", "tables", "counters",
+            "replica", "node", "state", "appliedLsn", "durableLsn", "acknowledgedLsn", "primaryLsn", "lagMs", "lagBytes", "delay", "slot", "staleSince", "resync", "proof", "shards", "tables", "counters",
         ]);
         status.GetProperty("state").GetString().ShouldBe("streaming");
         status.GetProperty("slot").GetProperty("active").GetBoolean().ShouldBeTrue();
@@ -169,7 +169,8 @@ public sealed class RunTests(PostgresFixture postgres)
         flipped.GetProperty("differences").GetInt64().ShouldBe(1);
         both.GetProperty("tables").EnumerateArray().Select(t => (t.GetProperty("name").GetString(), t.GetProperty("rowsPrimary").GetInt64(), t.GetProperty("rowsReplica").GetInt64(), t.GetProperty("differences").GetInt64()))
             .ShouldBe([("customers", 3000L, 3000L, 1L), ("log", 500L, 500L, 1L)]);
-        (await replica.JsonAsync(5, "verify", "--table", "log", "--repair")).GetProperty("differences").GetInt64().ShouldBe(1);
+        (await replica.JsonAsync(0, "verify", "--table", "log", "--repair")).GetProperty("differences").GetInt64().ShouldBe(1);
+        (await replica.JsonAsync(5, "verify")).GetProperty("differences").GetInt64().ShouldBe(1, "only the table that was named is mended");
         (await replica.ScalarAsync<long>("SELECT count(*) FROM dbsync.verification")).ShouldBe(0);
     }
 
