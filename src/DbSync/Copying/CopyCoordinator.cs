@@ -206,15 +206,15 @@ internal sealed partial class CopyCoordinator(
     /// <summary>Reads one chunk and hands it to the shards; false when it was not ready.</summary>
     private async Task<bool> ReadAsync(TableSchema table, ChunkRecord chunk, ulong horizon, CancellationToken cancellationToken)
     {
-        var holders = new TableCopy?[shards.Count];
+        var reading = new ChunkReading(shards, chunk.Number);
         await _held.WaitAsync(cancellationToken);
         if (!_spare.TryTake(out var rows)) rows = new ChunkRows();
         try
         {
-            var snapshot = await ReadAsync(table, chunk, () => BeginAsync(table, chunk, horizon, holders), rows, cancellationToken);
+            var snapshot = await ReadAsync(table, chunk, () => BeginAsync(table, chunk, horizon, reading), rows, cancellationToken);
             Interlocked.Increment(ref _chunksRead);
             if (!placement.IsWhole && !placement.IsEverywhere(table)) rows.Place(table, placement);
-            await DeliverAsync(table, chunk with { Snapshot = snapshot, Rows = rows.Count }, rows, holders);
+            await DeliverAsync(table, chunk with { Snapshot = snapshot, Rows = rows.Count }, rows, reading.Holders);
             Interlocked.Add(ref _rowsCopied, rows.Count);
             Meter.Read(table, rows.Count);
             var bytes = rows.Buffers.Sum(b => (long)b.Length);
@@ -245,7 +245,7 @@ internal sealed partial class CopyCoordinator(
         finally
         {
             _held.Release();
-            for (var i = 0; i < shards.Count; i++) Abandon(shards[i], holders[i], chunk.Number);
+            reading.End();
         }
     }
 
@@ -263,26 +263,27 @@ internal sealed partial class CopyCoordinator(
         }
     }
 
-    private async Task<SnapshotDemand> BeginAsync(TableSchema table, ChunkRecord chunk, ulong horizon, TableCopy?[] holders)
+    private async Task<SnapshotDemand> BeginAsync(TableSchema table, ChunkRecord chunk, ulong horizon, ChunkReading reading)
     {
         var dropped = new HashSet<ulong>();
         for (var i = 0; i < shards.Count; i++)
         {
+            var shard = i;
             var (copy, isLive, seen) = await shards[i].AskAsync<(TableCopy?, bool, ulong[])>(applier =>
             {
                 var copy = applier.CopyOf(table.Id);
                 if (copy is null || !copy.Record.Planned || copy.Chunks.Count <= chunk.Number) return (null, applier.IsLive(table.Id), []);
-                if (copy.Chunks[chunk.Number].Snapshot is null) copy.Begin(chunk.Number);
+                reading.Begin(shard, copy);
                 return (copy, false, copy.Dropped.ToArray());
             });
-            holders[i] = copy;
+            if (reading.HasEnded) throw new OperationCanceledException();
             if (copy is null && !isLive) throw new TableRestartedException();
             dropped.UnionWith(seen);
         }
         return new SnapshotDemand(horizon, dropped);
     }
 
-    private async Task DeliverAsync(TableSchema table, ChunkRecord chunk, ChunkRows rows, TableCopy?[] holders)
+    private async Task DeliverAsync(TableSchema table, ChunkRecord chunk, ChunkRows rows, IReadOnlyList<TableCopy?> holders)
     {
         var deliveries = new List<Task<bool>>();
         for (var i = 0; i < shards.Count; i++)
@@ -358,12 +359,6 @@ internal sealed partial class CopyCoordinator(
         }
         requestPosition(); // on a quiet primary nothing else would soon say that the fence is passed
         if (!table.IsControl) LogCopied(table.ToString(), fence);
-    }
-
-    private static void Abandon(ShardWorker shard, TableCopy? holder, int chunk)
-    {
-        if (holder is null) return;
-        shard.Queue.Post(new ShardCommand(() => holder.Abandon(chunk), () => { }));
     }
 
     /// <summary>The table was started over while one of its chunks was being read.</summary>

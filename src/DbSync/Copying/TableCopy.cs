@@ -12,7 +12,7 @@ internal sealed class TableCopy
 {
     private const int PlacesMax = 100_000;
     private readonly List<ChunkRecord> _chunks;
-    private readonly HashSet<int> _inFlight = [];
+    private readonly Dictionary<int, object> _inFlight = []; // by chunk, who reads it
     private readonly HashSet<ulong> _dropped;
     private readonly Dictionary<byte[], TransactionSnapshot> _rows = new(KeyComparer.Instance);
     private readonly Dictionary<byte[], int> _places = new(KeyComparer.Instance);
@@ -45,7 +45,7 @@ internal sealed class TableCopy
             return own.Sees(own.Widen(xid)) ? ChunkJudgement.Skip : ChunkJudgement.Apply;
         if (_chunks.Count > 1 && !_ordersAlike && !IsPlaced(key)) return Everywhere(xid) ?? ChunkJudgement.Ask;
         var chunk = _chunks[Find(key)];
-        if (_inFlight.Contains(chunk.Number)) return ChunkJudgement.Wait;
+        if (_inFlight.ContainsKey(chunk.Number)) return ChunkJudgement.Wait;
         if (chunk.Snapshot is not { } snapshot) return ChunkJudgement.Drop;
         return snapshot.Sees(snapshot.Widen(xid)) ? ChunkJudgement.Skip : ChunkJudgement.Apply;
     }
@@ -78,9 +78,14 @@ internal sealed class TableCopy
 
     public int Forget(ulong below) => _dropped.RemoveWhere(x => x < below);
 
-    public void Begin(int chunk) => _inFlight.Add(chunk);
+    /// <summary>Changes to a chunk wait from now on, for its rows or for the end of this reading, unless another one begins.</summary>
+    public void Begin(int chunk, object reading) => _inFlight[chunk] = reading;
 
-    public void Abandon(int chunk) => _inFlight.Remove(chunk);
+    /// <summary>Nothing waits for this reading any more.</summary>
+    public void Abandon(int chunk, object reading)
+    {
+        if (_inFlight.TryGetValue(chunk, out var current) && ReferenceEquals(current, reading)) _inFlight.Remove(chunk);
+    }
 
     public void Plan(IEnumerable<ChunkRecord> chunks)
     {

@@ -44,16 +44,29 @@ public sealed class TableCopyTests
     public void A_chunk_in_flight_makes_its_changes_wait_and_no_others()
     {
         var copy = Copy([0L]);
-        copy.Begin(1);
+        copy.Begin(1, this);
         copy.Judge(TestTable.Row(-1), 5).ShouldBe(ChunkJudgement.Drop);
         copy.Judge(TestTable.Row(0), 5).ShouldBe(ChunkJudgement.Wait);
         copy.JudgeTruncate(5).ShouldBe(ChunkJudgement.Wait);
-        copy.Abandon(1);
+        copy.Abandon(1, this);
         copy.Judge(TestTable.Row(0), 5).ShouldBe(ChunkJudgement.Drop);
-        copy.Begin(1);
+        copy.Begin(1, this);
         copy.Complete(copy.Chunks[1] with { Snapshot = Snapshot });
         copy.Judge(TestTable.Row(0), 99).ShouldBe(ChunkJudgement.Skip);
         copy.Judge(TestTable.Row(0), 105).ShouldBe(ChunkJudgement.Apply);
+    }
+
+    [Fact]
+    public void The_end_of_a_reading_that_was_given_up_does_not_end_the_next_one()
+    {
+        var (first, second) = (new object(), new object());
+        var copy = Copy([0L]);
+        copy.Begin(1, first);
+        copy.Begin(1, second);
+        copy.Abandon(1, first);
+        copy.Judge(TestTable.Row(0), 5).ShouldBe(ChunkJudgement.Wait);
+        copy.Abandon(1, second);
+        copy.Judge(TestTable.Row(0), 5).ShouldBe(ChunkJudgement.Drop);
     }
 
     [Fact]
@@ -84,7 +97,7 @@ public sealed class TableCopyTests
     public void A_new_plan_forgets_what_was_in_flight_and_what_was_here()
     {
         var copy = Copy([0L]);
-        copy.Begin(0);
+        copy.Begin(0, this);
         copy.Complete(copy.Chunks[1] with { Snapshot = Snapshot });
         copy.Plan([Chunk(0, null, null)]);
         copy.Judge(TestTable.Row(5), 99).ShouldBe(ChunkJudgement.Drop);
