@@ -1,3 +1,4 @@
+using System.Data;
 using System.Data.Common;
 using System.Net;
 using DbSync.Postgres.Types;
@@ -62,7 +63,15 @@ internal sealed class Primary : IAsyncDisposable
             using var connection = _blocking.OpenConnection();
             BlockingSocket.Make(NpgsqlWire.SocketOf(connection));
             using var cutting = cancellationToken.Register(() => NpgsqlWire.Cut(connection));
-            return action(connection);
+            try
+            {
+                return action(connection);
+            }
+            catch (Exception exception) when (exception.GetType() == typeof(Exception) && connection.State != ConnectionState.Open)
+            {
+                // What the driver throws when it has lost its place, as it may after a statement that was cancelled while it was being planned.
+                throw PrimaryErrors.Unreachable(exception);
+            }
         }
         catch (Exception exception) when (cancellationToken.IsCancellationRequested && exception is not OperationCanceledException)
         {
