@@ -22,7 +22,7 @@ internal sealed partial class NodeKeeper(
     private readonly Lock _suspecting = new();
     private bool _hasServed;
     private TimeSpan _diskDelay = options.LookInterval;
-    private string? _diskReason;
+    private bool _diskRefuses;
     private Lsn _diskAt;
     private DateTimeOffset _suspectedAt;
     private SyncNode? _node;
@@ -214,7 +214,7 @@ internal sealed partial class NodeKeeper(
     private void NoteServing(Lsn applied)
     {
         _hasServed = true;
-        if (applied > _diskAt) (_diskDelay, _diskReason) = (options.LookInterval, null);
+        if (applied > _diskAt) (_diskDelay, _diskRefuses) = (options.LookInterval, false);
     }
 
     /// <summary>
@@ -224,8 +224,10 @@ internal sealed partial class NodeKeeper(
     private async Task WaitForDiskAsync(Exception exception, CancellationToken cancellationToken)
     {
         var reason = exception is DbSyncException known ? known.Message : exception.GetType().Name;
-        if (_diskReason != reason) LogDisk(_diskReason = reason);
-        _diskAt = Lsn.Parse((Status() ?? LiveStatus.None).AppliedLsn);
+        if (!_diskRefuses) LogDisk(reason);
+        _diskRefuses = true;
+        var applied = Lsn.Parse((Status() ?? LiveStatus.None).AppliedLsn);
+        if (applied > _diskAt) _diskAt = applied; // a node that could not open its files says nothing
         Tell($"The disk of the data directory refuses: {reason}");
         await Task.Delay(_diskDelay, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _diskDelay = _diskDelay * 2 < DiskDelayMax ? _diskDelay * 2 : DiskDelayMax;
