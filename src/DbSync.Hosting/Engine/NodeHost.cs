@@ -59,7 +59,7 @@ internal sealed class NodeHost : INodeFactory, IAsyncDisposable
                 Publication = node.Publication,
                 Slot = node.Slot,
                 StartPosition = node.StartPosition,
-                SpillDirectory = Path.Combine(_place.DataDirectory, "spill"),
+                SpillDirectory = Path.Combine(_place.DataDirectory, SpillDirectory.FolderName),
                 SpillBytesMax = _place.SpillBytesMax ?? defaults.SpillBytesMax,
             },
             TimeProvider.System) { SystemIdentifier = node.SystemIdentifier, Timeline = new TimelineGuard(node.Timeline, timelineFollowed) };

@@ -10,6 +10,9 @@ namespace DbSync.Postgres;
 /// <param name="time">The clock.</param>
 internal sealed class SpillDirectory(string path, long bytesMax, TimeSpan pause, TimeProvider time)
 {
+    /// <summary>The folder's name in a data directory.</summary>
+    public const string FolderName = "spill";
+
     private DateTimeOffset _pausedUntil;
     private long _files;
 
