@@ -88,10 +88,27 @@ internal sealed class KeyBindings
 
     private void Equal(SqlExpression pinned, SqlExpression to, HashSet<string> own)
     {
-        if (pinned is not ColumnExpression column || !own.Contains(column.TableAlias)) return;
-        if (to is ColumnExpression other) _equal.Add(((other.TableAlias, other.Name), (column.TableAlias, column.Name)));
+        if (ColumnOf(pinned) is not { } column || !own.Contains(column.TableAlias)) return;
+        if (ColumnOf(to) is { } other) _equal.Add(((other.TableAlias, other.Name), (column.TableAlias, column.Name)));
         else if (PinnedValue.Of(to) is { } value) _pins.TryAdd((column.TableAlias, column.Name), value);
     }
+
+    /// <summary>A column, or one of integers made wider, which changes neither what it equals nor its bucket: equal integers hash alike.</summary>
+    private static ColumnExpression? ColumnOf(SqlExpression expression) => expression switch
+    {
+        ColumnExpression column => column,
+        SqlUnaryExpression { OperatorType: ExpressionType.Convert, Operand: ColumnExpression column } wider
+            when IntegerBytes(column.Type) is var own and > 0 && IntegerBytes(wider.Type) >= own => column,
+        _ => null,
+    };
+
+    private static int IntegerBytes(Type type) => Nullable.GetUnderlyingType(type) is { } value ? IntegerBytes(value) : type.IsEnum ? 0 : Type.GetTypeCode(type) switch
+    {
+        TypeCode.Int16 => sizeof(short),
+        TypeCode.Int32 => sizeof(int),
+        TypeCode.Int64 => sizeof(long),
+        _ => 0,
+    };
 
     private sealed class Reader(KeyBindings bindings) : ExpressionVisitor
     {
