@@ -5,7 +5,7 @@ using StackExchange.Redis;
 
 namespace DbSync.Redis.Tests;
 
-/// <summary>Issue 7, item 3: a real cluster. A resource lives on one node, wherever that is; tokens never go back when it moves.</summary>
+/// <summary>A real cluster. A resource lives on one node, wherever that is; tokens never go back when it moves.</summary>
 [Trait("Needs", "Server")]
 public sealed class ClusterTests : IAsyncLifetime
 {

@@ -5,7 +5,7 @@ using StackExchange.Redis;
 
 namespace DbSync.Redis.Tests;
 
-/// <summary>T35 and issue 7, item 3: whatever happens to the server, tokens never go back, holders are told, and work goes on by itself.</summary>
+/// <summary>T35: whatever happens to the server, tokens never go back, holders are told, and work goes on by itself.</summary>
 [Trait("Needs", "Server")]
 public sealed class RedisFaultTests : IAsyncLifetime
 {

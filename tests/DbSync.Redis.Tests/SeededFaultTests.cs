@@ -7,7 +7,7 @@ using StackExchange.Redis;
 
 namespace DbSync.Redis.Tests;
 
-/// <summary>Does the oracle see anything? Each fault, put into the library by hand, must be noticed (issue 7, item 5).</summary>
+/// <summary>Does the oracle see anything? Each fault, put into the library by hand, must be noticed.</summary>
 [Trait("Needs", "Server")]
 public sealed class SeededFaultTests
 {

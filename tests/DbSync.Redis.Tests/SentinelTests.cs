@@ -4,7 +4,7 @@ using StackExchange.Redis;
 
 namespace DbSync.Redis.Tests;
 
-/// <summary>Issue 7, item 3: a real Sentinel that promotes a replica which has missed grants.</summary>
+/// <summary>A real Sentinel that promotes a replica which has missed grants.</summary>
 [Trait("Needs", "Server")]
 public sealed class SentinelTests
 {

@@ -4,7 +4,7 @@ using DbSync.Testing.Contracts;
 
 namespace DbSync.Redis.Tests;
 
-/// <summary>Issue 7, item 3: encrypted, to a server whose certificate is checked, or not at all.</summary>
+/// <summary>Encrypted, to a server whose certificate is checked, or not at all.</summary>
 [Trait("Needs", "Server")]
 public sealed class TlsTests
 {

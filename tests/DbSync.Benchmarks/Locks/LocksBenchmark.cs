@@ -10,7 +10,7 @@ using StackExchange.Redis;
 namespace DbSync.Benchmarks.Locks;
 
 /// <summary>
-/// Issue 7, item 6. All pairs alternate in slices of one run, so that what else the machine does meets them all; of the times the median over
+/// All pairs alternate in slices of one run, so that what else the machine does meets them all; of the times the median over
 /// rounds of each slice's best percentile is shown, of rates the median.
 /// </summary>
 internal static class LocksBenchmark

@@ -10,7 +10,7 @@ using StackExchange.Redis;
 
 namespace DbSync.EndToEnd.Tests.Cli;
 
-/// <summary>Issue 7, item 7: what an operator sees of locks, and what he may do about them, with the real tool.</summary>
+/// <summary>What an operator sees of locks, and what he may do about them, with the real tool.</summary>
 [Trait("Needs", "Server")]
 public sealed class LocksTests(PostgresFixture postgres, RedisFixture redis) : IAsyncLifetime
 {

@@ -5,7 +5,7 @@ using StackExchange.Redis;
 namespace DbSync.EndToEnd.Tests.Locking;
 
 /// <summary>
-/// T33, T35, T37, issue 7, item 5: whatever happens to tellers, to Redis and to the network, money adds up and transfers over common accounts have
+/// T33, T35, T37: whatever happens to tellers, to Redis and to the network, money adds up and transfers over common accounts have
 /// happened in the order of their tokens. After every fault each teller must get on.
 /// </summary>
 [Trait("Needs", "Server")]

@@ -3,7 +3,7 @@ using DbSync.Testing;
 
 namespace DbSync.EndToEnd.Tests.Locking;
 
-/// <summary>Issue 7, item 5: what several processes say they held, and when, by the clock they share: no two of them held what conflicts.</summary>
+/// <summary>What several processes say they held, and when, by the clock they share: no two of them held what conflicts.</summary>
 [Trait("Needs", "Server")]
 public sealed class HistoryTests(PostgresFixture postgres, RedisFixture redis)
 {

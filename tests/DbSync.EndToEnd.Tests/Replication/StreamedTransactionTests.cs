@@ -120,7 +120,9 @@ public sealed class StreamedTransactionTests(PostgresFixture postgres)
     [Fact]
     public async Task A_backlog_with_a_transaction_in_progress_is_left_to_the_walsender()
     {
-        await using var node = await NodeUnderTest.CreateAsync(await SettledAsync(await postgres.CreateDatabaseAsync(Cancel)), Schema, "t, bag, big", Cancel);
+        // What has to be decoded again begins with the oldest transaction of any database: here nobody else has one.
+        await using var server = await PostgresServer.StartAsync(cancellationToken: Cancel);
+        await using var node = await NodeUnderTest.CreateAsync(await SettledAsync(await server.CreateDatabaseAsync(cancellationToken: Cancel)), Schema, "t, bag, big", Cancel);
         (node.Backlog, node.BacklogDecodedBytesMax) = ((64 << 10, 128 << 10), 1 << 20);
         node.Run();
         await node.CatchUpAsync();

@@ -2,7 +2,7 @@ using DbSync.Testing;
 
 namespace DbSync.EndToEnd.Tests.Samples;
 
-/// <summary>Issue 7, item 8: the sample as users run it.</summary>
+/// <summary>The sample as users run it.</summary>
 [Trait("Needs", "Server")]
 public sealed class SeatBookingTests
 {

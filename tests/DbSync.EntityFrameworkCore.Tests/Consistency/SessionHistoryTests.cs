@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
+using System.Transactions;
 using DbSync.EntityFrameworkCore.Routing;
 using DbSync.EntityFrameworkCore.Tests.Shop;
 using DbSync.Testing;
@@ -90,7 +91,9 @@ public sealed class SessionHistoryTests(ShopFixture shop)
                 await db.Counters.FromSql($"UPDATE counters SET value = {value} WHERE id = {id} RETURNING id, value").AsNoTracking().ToListAsync(Cancel);
                 return;
             default:
-                using (var scope = new System.Transactions.TransactionScope(System.Transactions.TransactionScopeAsyncFlowOption.Enabled))
+                // The default, serializable, may be refused by the server beside other sessions.
+                using (var scope = new TransactionScope(
+                    TransactionScopeOption.Required, new TransactionOptions { IsolationLevel = IsolationLevel.ReadCommitted }, TransactionScopeAsyncFlowOption.Enabled))
                 {
                     await db.Counters.Where(c => c.Id == id).ExecuteUpdateAsync(s => s.SetProperty(c => c.Value, value), Cancel);
                     scope.Complete();

@@ -11,7 +11,7 @@ using IsolationLevel = System.Data.IsolationLevel;
 
 namespace DbSync.EntityFrameworkCore.Tests.Locking;
 
-/// <summary>Issue 7, item 4: a context that writes under a lock, on a real PostgreSQL with the real fence.</summary>
+/// <summary>A context that writes under a lock, on a real PostgreSQL with the real fence.</summary>
 [Trait("Needs", "Server")]
 public sealed class AttachedLockTests(ShopFixture shop) : IAsyncLifetime
 {

@@ -7,7 +7,7 @@ using Npgsql;
 
 namespace DbSync.Postgres.Tests.Locking;
 
-/// <summary>Issue 7, item 4: what PostgreSQL lets through, and what it makes wait (T33, S11).</summary>
+/// <summary>What PostgreSQL lets through, and what it makes wait (T33, S11).</summary>
 [Trait("Needs", "Server")]
 public sealed class PostgresFenceTests(PostgresFixture postgres) : FenceTestBase(postgres)
 {

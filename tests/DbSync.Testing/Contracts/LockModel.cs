@@ -3,7 +3,7 @@ using DbSync.Locking;
 namespace DbSync.Testing.Contracts;
 
 /// <summary>
-/// The rule of issue 7, item 2, over cells 0..: written once more and as plainly as possible, to judge every backend by. A request waits for each
+/// The rule of range locks over cells 0..: written once more and as plainly as possible, to judge every backend by. A request waits for each
 /// earlier request, held or waiting, with which it shares a cell unless both are shared.
 /// </summary>
 public sealed class LockModel

@@ -6,7 +6,7 @@ using static DbSync.Testing.Contracts.LockTesting;
 
 namespace DbSync.Testing.Contracts;
 
-/// <summary>What every <see cref="IRangeLockManager"/> does (issue 7, item 2; T34, T36). Bound to each backend by a derived class.</summary>
+/// <summary>What every <see cref="IRangeLockManager"/> does (T34, T36). Bound to each backend by a derived class.</summary>
 public abstract class RangeLockManagerContract : IAsyncLifetime
 {
     protected const LockMode X = LockMode.Exclusive;
