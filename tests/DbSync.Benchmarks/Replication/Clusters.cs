@@ -55,6 +55,13 @@ internal sealed class Clusters : IAsyncDisposable
     public string SubscriptionTarget(string database) =>
         string.Create(CultureInfo.InvariantCulture, $"host=127.0.0.1 port={Primary.Port} dbname={database} user=postgres");
 
+    /// <summary>Waits until the disk has taken all that was written before, so that no side is measured while it still pays for the other.</summary>
+    public async Task SettleAsync(CancellationToken cancellationToken)
+    {
+        foreach (var server in new[] { Primary, Subscriber }) await RunAsync(server.ConnectionStringFor("postgres"), "CHECKPOINT", cancellationToken);
+        await ProcessRunner.RunCheckedAsync("sync", [], cancellationToken: cancellationToken);
+    }
+
     public static async Task RunAsync(string connectionString, string sql, CancellationToken cancellationToken)
     {
         await using var connection = await OpenAsync(connectionString, cancellationToken);

@@ -27,7 +27,7 @@ internal static class CopyBenchmark
         {
             var theirs = await NativeAsync(clusters, cancellationToken);
             speed.AddTheirs(rows / theirs.TotalSeconds);
-            var (ours, apply) = await OursAsync(primary, cancellationToken);
+            var (ours, apply) = await OursAsync(clusters, primary, cancellationToken);
             speed.AddOurs(rows / ours.TotalSeconds);
             cpu.Add(apply.TotalMicroseconds / rows);
             read.AddOurs(rows / Timed(() => ReadToNowhere(primary)).TotalSeconds);
@@ -50,7 +50,8 @@ internal static class CopyBenchmark
     private static async Task<TimeSpan> NativeAsync(Clusters clusters, CancellationToken cancellationToken)
     {
         await using var native = new NativeSubscription(clusters, Database, cancellationToken);
-        await Clusters.RunAsync(native.ConnectionString, "TRUNCATE orders; CHECKPOINT", cancellationToken);
+        await Clusters.RunAsync(native.ConnectionString, "TRUNCATE orders", cancellationToken);
+        await clusters.SettleAsync(cancellationToken);
         var started = Stopwatch.GetTimestamp();
         await native.SubscribeAsync();
         var elapsed = Stopwatch.GetElapsedTime(started);
@@ -58,9 +59,10 @@ internal static class CopyBenchmark
         return elapsed;
     }
 
-    private static async Task<(TimeSpan Elapsed, TimeSpan Cpu)> OursAsync(string primary, CancellationToken cancellationToken)
+    private static async Task<(TimeSpan Elapsed, TimeSpan Cpu)> OursAsync(Clusters clusters, string primary, CancellationToken cancellationToken)
     {
         await using var replica = await ReplicaNode.CreateAsync(primary, cancellationToken);
+        await clusters.SettleAsync(cancellationToken);
         var started = Stopwatch.GetTimestamp();
         replica.Run();
         await replica.UntilCopiedAsync(Tables, cancellationToken);
