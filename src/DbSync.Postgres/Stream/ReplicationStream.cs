@@ -33,7 +33,7 @@ internal sealed class ReplicationStream : IChangeStream
 
     public Lsn PrimaryPosition => new(Volatile.Read(ref _primary));
 
-    public bool HasMore => _wire.HasNext;
+    public bool HasMore => _wire.HasNextChange;
 
     public IEnumerable<TransactionPart> Read(PartPool pool, CancellationToken cancellationToken)
     {

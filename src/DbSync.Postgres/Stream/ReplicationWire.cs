@@ -76,6 +76,9 @@ internal sealed class ReplicationWire(Stream stream, TimeProvider time)
     /// <summary>True when a whole message is here already, so that <see cref="Receive"/> won't block.</summary>
     public bool HasNext => _messages.HasNext;
 
+    /// <summary>The same for a message that is not only a keepalive, of which the server sends one whenever it has caught up.</summary>
+    public bool HasNextChange => _messages.HasOtherThan((byte)'d', (byte)'k');
+
     /// <summary>Blocks for the next replication message; the bytes are valid until the next call.</summary>
     /// <returns>The message's kind: <c>w</c> data, <c>k</c> keepalive; 0 when the server ended the stream.</returns>
     public byte Receive(out ReadOnlySpan<byte> body)

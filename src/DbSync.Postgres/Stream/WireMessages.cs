@@ -17,9 +17,15 @@ internal sealed class WireMessages(Stream stream)
     private int _end;
 
     /// <summary>True when a whole message is here already, so that <see cref="Next"/> won't block.</summary>
-    public bool HasNext =>
-        _end - _start >= HeaderBytes
-        && _end - _start > (long)BinaryPrimitives.ReadUInt32BigEndian(_buffer.AsSpan(_start + 1));
+    public bool HasNext => IsWhole(_start);
+
+    /// <summary>True when a whole message is here already that does not begin so.</summary>
+    public bool HasOtherThan(byte kind, byte first)
+    {
+        for (var at = _start; IsWhole(at); at += 1 + (int)BinaryPrimitives.ReadUInt32BigEndian(_buffer.AsSpan(at + 1)))
+            if (_buffer[at] != kind || at + HeaderBytes >= _end || _buffer[at + HeaderBytes] != first) return true;
+        return false;
+    }
 
     /// <summary>Sends a simple query.</summary>
     public void Query(string sql)
@@ -64,6 +70,8 @@ internal sealed class WireMessages(Stream stream)
         return PrimaryErrors.Translate(state, message, null) is { Code: not ErrorCodes.StatementRefused } known ? known : new DbSyncException(
             ErrorCodes.PrimaryUnreachable, $"The primary ended the stream ({state}: {message}).", "DbSync keeps trying.");
     }
+
+    private bool IsWhole(int at) => _end - at >= HeaderBytes && _end - at > (long)BinaryPrimitives.ReadUInt32BigEndian(_buffer.AsSpan(at + 1));
 
     /// <summary>Reads until so many bytes of the next message are here.</summary>
     private void Fill(int count)

@@ -29,7 +29,7 @@ internal interface IChangeStream : IDisposable
     /// <exception cref="DbSyncException">DBS2001 when the connection is lost, DBS3001 when the server sends what can't be.</exception>
     IEnumerable<TransactionPart> Read(PartPool pool, CancellationToken cancellationToken);
 
-    /// <summary>True when more has arrived already: whoever reads should come back soon. For the reading thread.</summary>
+    /// <summary>True when more changes have arrived already: whoever reads should come back soon. For the reading thread.</summary>
     bool HasMore { get; }
 
     /// <summary>Confirms a position to the primary, which may then drop its log up to there. Never goes back.</summary>
