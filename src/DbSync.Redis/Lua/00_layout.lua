@@ -16,7 +16,7 @@
 --
 -- KEYS of a resource, all under one hash tag, derived from KEYS[1] = <prefix>:{<resource>}
 --     :m              hash   epoch, guard, name, seq (last token), ticket (last waiter), nx, nr, nw (ranges held exclusive, held shared, waiting)
---     :<epoch>:x :r   zset   ranges held exclusive, shared
+--     :<epoch>:x :r   zset   ranges held exclusive, shared, and the anchor, which sorts after all of them
 --     :<epoch>:wx :wr zset   ranges waited for exclusive, shared
 --     :<epoch>:l      zset   leases by expiry in ms; score 0 = dead, its records are being removed
 --     :<epoch>:s:<lease>  hash   request -> record
@@ -32,9 +32,9 @@
 -- Every loop has a bound: records of a dead lease REAP_MAX a call, waiters of a resource `waiters_max` (the caller's option),
 -- ranges of a request 64, steps of a call 128 (the caller's limits), listings LIST_MAX.
 
-local REVISION = 2
+local REVISION = 3
 local REAP_MAX = 32
-local SCAN_CHUNK = 32
+local SCAN_CHUNK = '32'
 local BLOCKERS_MAX = 256
 local LEASES_MAX = 10000
 local TAIL = '\255'
@@ -57,9 +57,9 @@ local function awake()
 end
 
 local function token(base)
-    if not next_token then return call('HINCRBY', base .. ':m', 'seq', 1) end
+    if not next_token then return call('HINCRBY', base .. ':m', 'seq', '1') end
     if next_token > last_token then
-        last_token = call('HINCRBY', base .. ':m', 'seq', 1)
+        last_token = call('HINCRBY', base .. ':m', 'seq', '1')
         next_token = last_token
     end
     next_token = next_token + 1

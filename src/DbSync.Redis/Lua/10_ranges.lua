@@ -44,8 +44,8 @@ local function each_overlap(set, lo, hi, most, found)
     local from = by_low and '(L' .. hi or '(H' .. lo .. TAIL
     while wanted > 0 do
         local page
-        if by_low then page = call('ZRANGE', set, from, '[L', 'BYLEX', 'REV', 'LIMIT', 0, SCAN_CHUNK)
-        else page = call('ZRANGE', set, from, '[I', 'BYLEX', 'LIMIT', 0, SCAN_CHUNK) end
+        if by_low then page = call('ZRANGE', set, from, '[L', 'BYLEX', 'REV', 'LIMIT', '0', SCAN_CHUNK)
+        else page = call('ZRANGE', set, from, '[I', 'BYLEX', 'LIMIT', '0', SCAN_CHUNK) end
         if #page == 0 then return end
         for _, member in ipairs(page) do
             local ticket, other, id = parse(member)

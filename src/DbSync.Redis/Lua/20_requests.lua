@@ -28,7 +28,7 @@ end
 local function insert(set, list)
     local args = {}
     for i, member in ipairs(list) do
-        args[2 * i - 1] = 0
+        args[2 * i - 1] = '0' -- a number would be printed anew each time
         args[2 * i] = member
     end
     call('ZADD', set, unpack(args))

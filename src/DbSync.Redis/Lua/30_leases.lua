@@ -10,7 +10,7 @@ local function bury(base, p, now, lease, most)
 end
 
 local function reap(base, p, now)
-    local over = call('ZRANGE', p .. 'l', '-inf', now, 'BYSCORE', 'LIMIT', 0, 1)
+    local over = call('ZRANGE', p .. 'l', '-inf', now, 'BYSCORE', 'LIMIT', '0', '1')
     if not over[1] then return false end
     bury(base, p, now, over[1], REAP_MAX)
     return true

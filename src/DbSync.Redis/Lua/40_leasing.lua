@@ -36,6 +36,11 @@ local function install(keys, args)
     end
     call('UNLINK', base .. ':m', old .. 'x', old .. 'r', old .. 'wx', old .. 'wr', old .. 'l', old .. 'c', old .. 'o')
     call('HSET', base .. ':m', 'epoch', epoch, 'guard', guard(), 'name', args[2], 'seq', 0, 'ticket', 0, 'nx', 0, 'nr', 0, 'nw', 0)
+    -- The anchor is too long for Redis to keep the set as a flat list, in which every step would look at all of it; and a set that is never
+    -- empty need not be made and removed by each lock that comes alone.
+    local p, anchor = base .. ':' .. epoch .. ':', 'Z' .. string.rep('z', 255)
+    call('ZADD', p .. 'x', '0', anchor)
+    call('ZADD', p .. 'r', '0', anchor)
     return { 'I' }
 end
 
@@ -49,14 +54,14 @@ local function open(keys, args)
 end
 
 -- renew <epoch> <lease> <ttl ms>: A and the number of the lease's records, or S when it is over. Also where damage is noticed: a
--- sorted set that was evicted or deleted no longer has two members for each range.
+-- sorted set that was evicted or deleted no longer has two members for each range, and its anchor.
 local function renew(keys, args)
     local base = keys[1]
     local answer, p, now = enter(base, args[1])
     if answer then return answer end
     if may_evict() then return { 'P' } end
     local held = call('HMGET', base .. ':m', 'nx', 'nr', 'nw') -- again: looking after a dead lease may have changed them
-    if call('ZCARD', p .. 'x') ~= 2 * held[1] or call('ZCARD', p .. 'r') ~= 2 * held[2]
+    if call('ZCARD', p .. 'x') ~= 2 * held[1] + 1 or call('ZCARD', p .. 'r') ~= 2 * held[2] + 1
         or call('ZCARD', p .. 'wx') + call('ZCARD', p .. 'wr') ~= 2 * held[3] then
         return { 'D' }
     end

@@ -5,7 +5,7 @@ local function conflicts(p, mode, nx, nr, nw, args, first, last)
     for i = first, last, 2 do
         local lo, hi = args[i], args[i + 1]
         if nx > 0 then
-            local nearest = call('ZRANGE', p .. 'x', '(L' .. hi, '[L', 'BYLEX', 'REV', 'LIMIT', 0, 1)[1]
+            local nearest = call('ZRANGE', p .. 'x', '(L' .. hi, '[L', 'BYLEX', 'REV', 'LIMIT', '0', '1')[1]
             if nearest and ends_after(nearest, lo) then found = found + overlaps(p .. 'x', lo, hi) end
         end
         if nr > 0 and mode == 'x' then found = found + overlaps(p .. 'r', lo, hi) end
@@ -52,10 +52,10 @@ local function take(base, p, now, lease, waiters_max, args, at, last)
         return { 'G', record[SEQ] }
     end
     record[STATE] = WAITING
-    record[TICKET] = call('HINCRBY', base .. ':m', 'ticket', 1)
+    record[TICKET] = call('HINCRBY', base .. ':m', 'ticket', '1')
     count(base, 'nw', ranges_of(record))
     call('HSET', p .. 'c', record[TICKET], blocked)
-    call('ZADD', p .. 'o', 0, owner .. '/' .. id)
+    call('ZADD', p .. 'o', '0', owner .. '/' .. id)
     insert(p .. 'w' .. mode, all_members(record, id))
     store(p, lease, request, record)
     return { 'W', record[TICKET], blocked }

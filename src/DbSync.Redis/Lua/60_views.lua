@@ -31,7 +31,7 @@ local function waits(keys, args)
     if not epoch then return { 'M' } end
     local p, list = keys[1] .. ':' .. epoch .. ':', { 'A' }
     for i = 1, #args do
-        for _, member in ipairs(call('ZRANGE', p .. 'o', '[' .. args[i] .. '/', '(' .. args[i] .. '0', 'BYLEX', 'LIMIT', 0, 64)) do
+        for _, member in ipairs(call('ZRANGE', p .. 'o', '[' .. args[i] .. '/', '(' .. args[i] .. '0', 'BYLEX', 'LIMIT', '0', '64')) do
             local owner, id = string.match(member, '^(.-)/(.*)$')
             local record = load(p, string.match(id, '^(.-)/(.*)$'))
             local blockers, seen = {}, {}
