@@ -46,6 +46,7 @@ internal static class DoctorCommand
         checks.Add(await NodeChecks.ControlSchemaAsync(primary, server, cancellationToken));
         var state = await primary.UseAsync(c => PublicationState.ReadAsync(c, publication, cancellationToken), cancellationToken);
         checks.Add(NodeChecks.Publication(publication, state));
+        checks.Add(NodeChecks.SchemaChanges(await primary.UseAsync(c => SchemaTriggers.ReadAsync(c, cancellationToken), cancellationToken), server, state));
         checks.AddRange(await TableChecks.RunAsync(primary, server, publication, state, cancellationToken));
         checks.AddRange(await ShardingChecks.RunAsync(primary, identity?.Replica ?? settings.Replica, state, cancellationToken));
         if (identity is null) return checks;

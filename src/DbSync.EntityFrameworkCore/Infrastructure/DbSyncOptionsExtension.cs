@@ -1,11 +1,14 @@
 using System.Globalization;
 using DbSync.EntityFrameworkCore.Consistency;
+using DbSync.EntityFrameworkCore.Migrating;
 using DbSync.EntityFrameworkCore.Routing;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Migrations;
 using Microsoft.EntityFrameworkCore.Storage;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql.EntityFrameworkCore.PostgreSQL.Migrations.Internal;
 
 namespace DbSync.EntityFrameworkCore.Infrastructure;
 
@@ -24,6 +27,7 @@ internal sealed class DbSyncOptionsExtension(DbSyncSettings settings) : IDbConte
         services.AddScoped<IResettableService>(p => p.GetRequiredService<DbSyncScope>());
         services.AddScoped<IDatabase, DbSyncDatabase>(); // not TryAdd: it wins in either order of the extensions
         services.AddScoped<IInterceptor, PrimaryWatcher>();
+        services.AddScoped<IMigrator>(p => new TellingMigrator(ActivatorUtilities.CreateInstance<NpgsqlMigrator>(p), p.GetRequiredService<IRelationalConnection>()));
     }
 
     public void Validate(IDbContextOptions options)

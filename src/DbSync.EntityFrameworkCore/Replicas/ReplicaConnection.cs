@@ -44,7 +44,7 @@ internal sealed class ReplicaConnection : IDisposable
         _agreement = shards == 1 ? null : _statements.Prepare(ShardUnion.AgreementSql(shards));
         _head = _statements.Prepare(
             "SELECT applied_lsn, (SELECT count(*) FROM \"dbsync.primary_only\"), (SELECT total(length(labels)) FROM \"dbsync.enum\"), "
-            + "(SELECT total(version) FROM \"dbsync.layout\") FROM \"dbsync.shard\"");
+            + "(SELECT total(version) FROM \"dbsync.layout\"), schema_changes FROM \"dbsync.shard\"");
         _live = _statements.Prepare("SELECT total(state) FROM \"dbsync.table\" WHERE oid < 4294967296");
     }
 
@@ -113,7 +113,7 @@ internal sealed class ReplicaConnection : IDisposable
     {
         var schema = Sum(_schemaVersions);
         if (!_head.Step()) return new ReplicaSnapshot(Lsn.Zero, null, ReplicaCatalog.Load(_statements));
-        var (position, marks, labels, layout) = (new Lsn((ulong)_head.Integer(0)), _head.Integer(1), _head.Integer(2), _head.Integer(3));
+        var (position, marks, labels, layout, changes) = (new Lsn((ulong)_head.Integer(0)), _head.Integer(1), _head.Integer(2), _head.Integer(3), _head.Integer(4));
         _head.Reset();
         if (_shards > 1 && _viewsOf != schema + layout)
         {
@@ -122,7 +122,7 @@ internal sealed class ReplicaConnection : IDisposable
         }
         var catalog = _snapshot?.Catalog;
         var states = catalog is { AreAllLive: true } ? -1 : _live.Single();
-        var fingerprint = new CatalogFingerprint(Files, schema, marks, labels, states, layout);
+        var fingerprint = new CatalogFingerprint(Files, schema, marks, labels, states, layout, changes);
         if (catalog is null || _snapshot!.Fingerprint != fingerprint)
         {
             catalog = _directory.CatalogOf(fingerprint, () => ReplicaCatalog.Load(_statements));
@@ -171,4 +171,4 @@ internal sealed record ReplicaSnapshot(Lsn Position, DateTimeOffset? BeatAt, Rep
 }
 
 /// <summary>Changes whenever a catalog does: DDL, a mark, an enum's labels, the state of a table that is being copied.</summary>
-internal readonly record struct CatalogFingerprint(string File, long Schema, long Marks, long Labels, long States, long Layout);
+internal readonly record struct CatalogFingerprint(string File, long Schema, long Marks, long Labels, long States, long Layout, long Changes);

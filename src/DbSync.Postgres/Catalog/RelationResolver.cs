@@ -4,15 +4,31 @@ using Npgsql;
 namespace DbSync.Postgres;
 
 /// <summary>
-/// Completes relation messages from the catalog. When the catalog has moved on since the message was written, the message counts: it
+/// Completes relation messages from the schema log, where it describes the same table, or else from the catalog. When the catalog has moved on since the message was written, the message counts: it
 /// describes the rows that follow it.
 /// </summary>
 internal sealed class RelationResolver(Primary primary, TableCatalog catalog, TypeCatalog types, string publication) : IRelationResolver
 {
     private readonly Dictionary<uint, TableSchema> _known = [];
+    private readonly Dictionary<uint, SchemaEntry> _logged = [];
+    private readonly SchemaLogReader _log = new(publication, types);
+
+    public SchemaEntry? ReadLog(string change, uint relation, string command, string? definition)
+    {
+        var entry = _log.Read(change, relation, command, definition);
+        if (entry is { Kind: ChangeKind.Alter }) _logged[relation] = entry;
+        else if (entry is { Kind: ChangeKind.Drop }) _logged.Remove(relation);
+        return entry;
+    }
 
     public Relation Resolve(RelationMessage message)
     {
+        if (_logged.TryGetValue(message.Oid, out var logged) && Describes(logged.Table, message))
+        {
+            _known[message.Oid] = logged.Table;
+            return new Relation(logged.Table, logged.Codecs!);
+        }
+
         // The stream's own thread; a table is announced once, and again when it or its place in the publication has changed.
         var table = primary.Block(connection => Resolve(connection, message));
         if (_known.TryGetValue(message.Oid, out var known) && Describes(known, message) && known.StoresLike(table) && !table.IsPublishedAnewSince(known)) table = known;

@@ -18,7 +18,8 @@ internal sealed class TableCatalog(TypeCatalog types)
             coalesce(co.collprovider IN ('c', 'b') AND coalesce(co.collcollate, '') IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8')
                 OR co.collprovider = 'd' AND d.datcollate IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8'), false) AS bytewise,
             coalesce(pr.oid, pub.oid) AS entry,
-            c.relkind = 'p', c.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_inherits AS h WHERE h.inhparent = c.oid)
+            c.relkind = 'p', c.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_inherits AS h WHERE h.inhparent = c.oid),
+            a.attnum, a.xmin::text::bigint, c.relfilenode
         """;
 
     private const string AttributesSql =
@@ -50,7 +51,7 @@ internal sealed class TableCatalog(TypeCatalog types)
         + AttributesSql
         + """
 
-        WHERE p.pubname = $1 AND ($2::oid IS NULL OR c.oid = $2)
+        WHERE p.pubname = $1 AND ($2::oid IS NULL OR c.oid = $2) AND NOT (n.nspname = 'dbsync' AND c.relname = 'schema_log')
             AND coalesce(list.names ? a.attname::text, true)
             AND (a.attgenerated = '' OR pg_catalog.current_setting('server_version_num')::int >= 180000)
         ORDER BY c.oid, a.attnum
@@ -72,7 +73,7 @@ internal sealed class TableCatalog(TypeCatalog types)
         ORDER BY a.attnum
         """;
 
-    // Plain indexes on columns only: what SQLite can have too. The key's own index is the table itself.
+    // Indexes on columns only: what SQLite can have too, a partial one over all rows. The key's own index is the table itself.
     private const string IndexesSql =
         """
         SELECT i.indrelid, ic.relname::text, i.indoption::int2[],
@@ -86,8 +87,19 @@ internal sealed class TableCatalog(TypeCatalog types)
         JOIN pg_catalog.pg_class AS ic ON ic.oid = i.indexrelid
         JOIN pg_catalog.pg_am AS am ON am.oid = ic.relam
         WHERE i.indrelid = ANY ($1::oid[]) AND am.amname = 'btree' AND i.indisvalid
-            AND i.indexprs IS NULL AND i.indpred IS NULL AND NOT i.indisprimary
+            AND i.indexprs IS NULL AND NOT i.indisprimary
         ORDER BY i.indrelid, ic.relname
+        """;
+
+    // The tables that hold the rows of partitioned ones. Not pg_partition_tree, which locks them all.
+    private const string PartitionsSql =
+        """
+        WITH RECURSIVE below (root, oid) AS (
+            SELECT i.inhparent, i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = ANY ($1::oid[])
+            UNION ALL
+            SELECT below.root, i.inhrelid FROM below JOIN pg_catalog.pg_inherits AS i ON i.inhparent = below.oid
+        )
+        SELECT below.root, below.oid FROM below JOIN pg_catalog.pg_class AS c ON c.oid = below.oid AND c.relkind <> 'p' ORDER BY below.root, below.oid
         """;
 
     // A table that is published by itself has an entry, made anew whenever it is added; one that a schema or FOR ALL TABLES brings shares the publication's.
@@ -97,7 +109,7 @@ internal sealed class TableCatalog(TypeCatalog types)
         FROM pg_catalog.pg_publication AS pub
         CROSS JOIN LATERAL pg_catalog.pg_get_publication_tables(pub.pubname::text) AS t
         LEFT JOIN pg_catalog.pg_publication_rel AS pr ON pr.prpubid = pub.oid AND pr.prrelid = t.relid
-        WHERE pub.pubname = $1
+        WHERE pub.pubname = $1 AND t.relid IS DISTINCT FROM pg_catalog.to_regclass('dbsync.schema_log')
         """;
 
     /// <summary>The publication's entry for each of its tables: what changes when one is added or left out.</summary>
@@ -135,7 +147,8 @@ internal sealed class TableCatalog(TypeCatalog types)
         var tables = LoadColumns(columns);
         types.Load(connection, tables.SelectMany(t => t.Columns.Select(c => c.TypeOid)).Distinct().ToList());
         var indexes = LoadIndexes(connection, tables.Select(t => t.Oid).ToArray());
-        return tables.ConvertAll(t => Build(t, indexes[t.Oid]));
+        var partitions = LoadPartitions(connection, [.. tables.Where(t => t.IsPartitioned).Select(t => t.Oid)]);
+        return tables.ConvertAll(t => Build(t with { Partitions = t.IsPartitioned ? [.. partitions[t.Oid]] : null }, indexes[t.Oid]));
     }
 
     /// <summary>The codecs of a table's columns.</summary>
@@ -153,9 +166,16 @@ internal sealed class TableCatalog(TypeCatalog types)
         if (flagged.Contains(-1)) flagged = [];
         var columns = message.Columns.Select((c, i) => new Column(
             c.Name, c.TypeOid, c.TypeModifier, types.Find(c.TypeOid).Name, Array.IndexOf(flagged, i),
-            known?.Columns.FirstOrDefault(k => k.Name == c.Name && k.TypeOid == c.TypeOid)?.OrdersAlike ?? false));
+            known?.Columns.FirstOrDefault(k => k.Name == c.Name && k.TypeOid == c.TypeOid)?.OrdersAlike ?? false, null));
         return Build(new Table(message.Oid, message.Schema, message.Name, message.Identity, known?.Entry ?? 0, known?.IsPartitioned ?? false, known?.HasChildren ?? false, [.. columns]), []);
     }
+
+    /// <summary>Builds a table from its description in the schema log, all of whose types this catalog has.</summary>
+    public TableSchema Build(uint oid, TableDefinition definition, DefinedPublication published, IReadOnlyList<DefinedColumn> columns) => Build(
+        new Table(
+            oid, definition.Schema, definition.Name, (ReplicaIdentity)definition.Identity, published.Entry, definition.Partitioned, definition.Children,
+            [.. columns.Select(c => new Column(c.Name, c.Type, c.Modifier, c.TypeName, c.Key, c.Bytewise, new ColumnMark(c.Number, c.Stamp)))], definition.Partitions, definition.Storage),
+        definition.Indexes.Select(i => (i.Name, i.Options, i.Columns)));
 
     private TableSchema Build(Table table, IEnumerable<(string Name, short[] Options, string[] Columns)> indexes)
     {
@@ -170,7 +190,8 @@ internal sealed class TableCatalog(TypeCatalog types)
             .Select(t => new EnumSchema(t.EnumCollation, t.EnumLabels)).ToImmutableArray();
         return new TableSchema(
             new TableId(table.Oid), table.Schema, table.Name, table.Identity, columns, [.. key],
-            [.. indexes.Select(i => IndexOf(i, columns)).OfType<IndexSchema>(), .. KeyIndex([.. key], columns)], enums, table.Entry, table.IsPartitioned, table.HasChildren);
+            [.. indexes.Select(i => IndexOf(i, columns)).OfType<IndexSchema>(), .. KeyIndex([.. key], columns)], enums, table.Entry, table.IsPartitioned, table.HasChildren,
+            table.Columns.TrueForAll(c => c.Mark is not null) ? [.. table.Columns.Select(c => c.Mark!.Value)] : null, table.Partitions is { } parts ? [.. parts] : null, table.Storage);
     }
 
     /// <summary>A shard tells keys apart by their bytes; queries compare them as the columns' collations do, and need an index of their own then.</summary>
@@ -203,9 +224,10 @@ internal sealed class TableCatalog(TypeCatalog types)
             var oidRead = reader.GetFieldValue<uint>(0);
             if (tables.Count == 0 || tables[^1].Oid != oidRead)
                 tables.Add(new Table(oidRead, reader.GetString(1), reader.GetString(2), (ReplicaIdentity)reader.GetChar(3), reader.GetFieldValue<uint>(10),
-                    reader.GetBoolean(11), reader.GetBoolean(12), []));
+                    reader.GetBoolean(11), reader.GetBoolean(12), [], Storage: reader.GetFieldValue<uint>(15)));
             tables[^1].Columns.Add(new Column(
-                reader.GetString(4), reader.GetFieldValue<uint>(5), reader.GetInt32(6), reader.GetString(7), reader.GetInt32(8), reader.GetBoolean(9)));
+                reader.GetString(4), reader.GetFieldValue<uint>(5), reader.GetInt32(6), reader.GetString(7), reader.GetInt32(8), reader.GetBoolean(9),
+                new ColumnMark(reader.GetInt16(13), (uint)reader.GetInt64(14))));
         }
         return tables;
     }
@@ -221,7 +243,21 @@ internal sealed class TableCatalog(TypeCatalog types)
         return indexes.ToLookup(i => i.Table, i => (i.Name, i.Options, i.Columns));
     }
 
-    private sealed record Table(uint Oid, string Schema, string Name, ReplicaIdentity Identity, uint Entry, bool IsPartitioned, bool HasChildren, List<Column> Columns);
+    private static ILookup<uint, uint> LoadPartitions(NpgsqlConnection connection, uint[] tables)
+    {
+        var partitions = new List<(uint Table, uint Partition)>();
+        if (tables.Length > 0)
+        {
+            using var command = new NpgsqlCommand(PartitionsSql, connection);
+            command.Parameters.Add(new() { Value = tables, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Oid });
+            using var reader = command.ExecuteReader();
+            while (reader.Read()) partitions.Add((reader.GetFieldValue<uint>(0), reader.GetFieldValue<uint>(1)));
+        }
+        return partitions.ToLookup(p => p.Table, p => p.Partition);
+    }
 
-    private sealed record Column(string Name, uint TypeOid, int TypeModifier, string TypeName, int KeyPosition, bool IsBytewise);
+    private sealed record Table(
+        uint Oid, string Schema, string Name, ReplicaIdentity Identity, uint Entry, bool IsPartitioned, bool HasChildren, List<Column> Columns, uint[]? Partitions = null, uint Storage = 0);
+
+    private sealed record Column(string Name, uint TypeOid, int TypeModifier, string TypeName, int KeyPosition, bool IsBytewise, ColumnMark? Mark);
 }

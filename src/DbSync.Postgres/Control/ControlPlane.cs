@@ -1,4 +1,3 @@
-
 namespace DbSync.Postgres;
 
 /// <summary>A node's words with the primary, through the tables of the control schema.</summary>
@@ -6,6 +5,27 @@ internal sealed class ControlPlane(Primary primary, string slot, TimeProvider ti
 {
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(10);
     private readonly ReplicationSlot _slot = new(primary, slot);
+
+    // Of every table but temporary ones: which are published may depend on what changes. A description keeps its xmin until it is changed.
+    private const string CatalogSql =
+        """
+        SELECT logged.yes, CASE WHEN NOT logged.yes THEN (
+            SELECT coalesce(sum(pg_catalog.hashtextextended(pg_catalog.concat_ws('|', c.oid, c.relname, c.relnamespace, c.relreplident, a.attnum, a.attname, a.xmin), 0)), 0)
+                FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
+                WHERE c.relkind IN ('r', 'p') AND c.oid >= 16384 AND c.relpersistence <> 't')::text
+            || ' ' || (SELECT coalesce(sum(pg_catalog.hashtextextended(pg_catalog.concat_ws('|', i.indexrelid, i.indisvalid, i.indisreplident, c.relname), 0)), 0)
+                FROM pg_catalog.pg_index AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid WHERE i.indexrelid >= 16384 AND c.relpersistence <> 't')::text
+            || ' ' || (SELECT coalesce(sum(pg_catalog.hashtextextended(pg_catalog.concat_ws('|', h.inhrelid, h.inhparent), 0)), 0) FROM pg_catalog.pg_inherits AS h)::text
+            || ' ' || (SELECT coalesce(sum(pg_catalog.hashtextextended(pg_catalog.concat_ws('|', e.oid, e.enumlabel, e.enumsortorder), 0)), 0) FROM pg_catalog.pg_enum AS e)::text
+            || ' ' || (SELECT coalesce(sum(pg_catalog.hashtextextended(pg_catalog.concat_ws('|', t.oid, t.typname, t.typnamespace), 0)), 0)
+                FROM pg_catalog.pg_type AS t WHERE t.oid >= 16384 AND t.typtype IN ('e', 'd'))::text
+            || ' ' || (SELECT coalesce(sum(pg_catalog.hashtextextended(pg_catalog.concat_ws('|', n.oid, n.nspname), 0)), 0)
+                FROM pg_catalog.pg_namespace AS n WHERE n.nspname !~ '^pg_')::text
+            ELSE '' END
+        FROM (SELECT EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtname = 'dbsync_ddl' AND evtenabled = 'A')
+            AND EXISTS (SELECT FROM pg_catalog.pg_publication AS p LEFT JOIN pg_catalog.pg_publication_rel AS r ON r.prpubid = p.oid AND r.prrelid = pg_catalog.to_regclass('dbsync.schema_log')
+                WHERE p.pubname = $1 AND (p.puballtables OR r.oid IS NOT NULL))) AS logged (yes)
+        """;
 
     public Task<Beat> BeatAsync(string node, CancellationToken cancellationToken) => primary.UseAsync(
         async connection =>
@@ -43,6 +63,18 @@ internal sealed class ControlPlane(Primary primary, string slot, TimeProvider ti
             return layout;
         },
         cancellationToken);
+
+    public Task<CatalogState> ReadCatalogAsync(string publication, CancellationToken cancellationToken) => primary.UseAsync(
+        async connection =>
+        {
+            await using var command = Primary.Command(connection, CatalogSql, publication);
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            await reader.ReadAsync(cancellationToken);
+            return new CatalogState(reader.GetBoolean(0), reader.GetString(1));
+        },
+        cancellationToken);
+
+    public Task LogSchemaAsync(CancellationToken cancellationToken) => primary.ExecuteAsync("SELECT dbsync.schema_changed(true)", cancellationToken);
 
     public async Task<SlotHealth?> ReadSlotAsync(CancellationToken cancellationToken) =>
         await _slot.ReadAsync(cancellationToken) is { } state

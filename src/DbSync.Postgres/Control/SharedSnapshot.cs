@@ -21,7 +21,7 @@ internal sealed class SharedSnapshot : ISharedSnapshot
     /// <summary>The name for <c>SET TRANSACTION SNAPSHOT</c>; it holds as long as this lives.</summary>
     public string ExportedAs { get; }
 
-    private static readonly TimeSpan LockWaitMax = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LockWaitMax = TimeSpan.FromMilliseconds(500); // see PrimaryOptions.LockTimeout
 
     public static async Task<SharedSnapshot> TakeAsync(Primary primary, IReadOnlyCollection<TableSchema> locked, CancellationToken cancellationToken)
     {

@@ -32,11 +32,16 @@ internal sealed class ChunkPlanner(TableCatalog catalog)
     {
         var codecs = catalog.CodecsOf(table);
         if (!table.HasKey || !table.Key.All(k => table.Columns[k].OrdersAlike || codecs[k].RoundTrips)) return [];
+        // Not pg_partition_tree, which keeps the locks of all partitions while it waits for the table's: somebody's ALTER would be in a deadlock.
         await using var size = Primary.Command(
             connection,
             """
-            SELECT (coalesce(pg_catalog.pg_relation_size($1::oid::regclass), 0)
-                + (SELECT coalesce(sum(pg_catalog.pg_relation_size(relid)), 0) FROM pg_catalog.pg_partition_tree($1::oid::regclass)))::bigint
+            WITH RECURSIVE part (oid) AS (
+                SELECT $1::oid
+                UNION ALL
+                SELECT i.inhrelid FROM part JOIN pg_catalog.pg_inherits AS i ON i.inhparent = part.oid JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid AND c.relispartition
+            )
+            SELECT coalesce(sum(pg_catalog.pg_relation_size(part.oid::regclass)), 0)::bigint FROM part
             """,
             (long)table.Id.Oid);
         var bytes = (long)(await size.ExecuteScalarAsync(cancellationToken))!;

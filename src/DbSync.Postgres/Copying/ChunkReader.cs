@@ -82,6 +82,7 @@ internal sealed class ChunkReader(Primary primary, TableCatalog catalog, Primary
             while (copy.TryRead(out var bytes)) binary.Take(bytes);
         binary.End();
         transaction.Commit();
+        rows.Shape = current;
         return snapshot;
     }
 

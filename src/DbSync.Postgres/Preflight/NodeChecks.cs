@@ -39,6 +39,19 @@ internal static class NodeChecks
             : PreflightCheck.Fail(CheckCodes.Publication, name, $"{publication} lacks DbSync's own tables.", "Without heartbeats there is no lag, and no verify.", "dbsync init");
     }
 
+    public static PreflightCheck SchemaChanges(SchemaTriggers triggers, ServerFacts server, PublicationState? state)
+    {
+        const string name = "schema changes";
+        if (!server.HasControlSchema || state is null)
+            return PreflightCheck.Ok(CheckCodes.SchemaChanges, name, triggers.MayCreate ? "'dbsync init' creates event triggers that log them." : "This role may not create event triggers.");
+        return triggers.AreActive && state.ControlTables.Contains(SchemaLogReader.TableName)
+            ? PreflightCheck.Ok(CheckCodes.SchemaChanges, name, "Event triggers log each of them: replicas follow at the commit that made it.")
+            : PreflightCheck.Warn(
+                CheckCodes.SchemaChanges, name, "No event triggers: replicas learn of a change with the table's next row, from dbsync.schema_changed(), or from a look at the catalog each second.",
+                "In between a renamed or converted column is read as it was, and what is more than an appended column copies the table again.",
+                triggers.MayCreate ? "dbsync init" : $"As a superuser: {string.Join(' ', triggers.Missing)}");
+    }
+
     /// <param name="name">The node's slot.</param>
     /// <param name="slot">What the primary says of it; null when it has none.</param>
     /// <param name="shards">The smallest position of the node's shards.</param>

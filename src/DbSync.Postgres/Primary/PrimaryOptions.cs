@@ -43,6 +43,9 @@ internal sealed record PrimaryOptions
     /// <summary>How long the primary keeps them instead, after that was too little.</summary>
     public TimeSpan SpillPause { get; init; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>How long to wait for a table's lock before a chunk, so that nobody queues behind us.</summary>
-    public TimeSpan LockTimeout { get; init; } = TimeSpan.FromSeconds(5);
+    /// <summary>
+    /// How long to wait for a table's lock before a chunk, so that nobody queues behind us; shorter than PostgreSQL's deadlock_timeout, so that in a
+    /// circle with the application's own DDL it is the copy that gives way.
+    /// </summary>
+    public TimeSpan LockTimeout { get; init; } = TimeSpan.FromMilliseconds(500);
 }

@@ -34,6 +34,8 @@ internal sealed class NodeSetup(Primary primary)
         var statements = scripts.Select(ControlSchema.ToSql).ToList();
         var sql = sharding.IsNew ? [ShardMapTable.InsertSql(replica, sharding.Layout!)] : new List<string>();
         sql.AddRange(SetupSql.Publication(publication, state, plan.Tables, request.Tables is not null, server.Version));
+        var triggers = await primary.UseAsync(c => SchemaTriggers.ReadAsync(c, cancellationToken), cancellationToken);
+        if (triggers.MayCreate) sql.AddRange(triggers.Missing);
         if (request.GrantTo is { } role) sql.AddRange(SetupSql.Grants(role, plan.Tables));
         if (request.GrantApp is { } app) sql.AddRange(SetupSql.AppGrants(app));
         statements.AddRange(sql);

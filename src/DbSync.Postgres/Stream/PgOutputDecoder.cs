@@ -10,7 +10,7 @@ namespace DbSync.Postgres;
 /// only then are its types and tables in the catalog, and most that is rolled back is never looked at.
 /// </summary>
 /// <remarks>Source: PostgreSQL manual, "Logical Replication Message Formats".</remarks>
-internal sealed class PgOutputDecoder(
+internal sealed partial class PgOutputDecoder(
     IRelationResolver resolver, PartPool pool, int partBytesMax, TimeProvider time, StreamedTransactions? streamed = null) : IDisposable
 {
     private const int ColumnBytesMin = 10; // flags, an empty name's end, type, modifier
@@ -172,6 +172,7 @@ internal sealed class PgOutputDecoder(
     {
         var relation = RelationOf(reader.UInt32());
         if (reader.Byte() != 'N') throw WireReader.Malformed("an insert without a new row");
+        if (relation.IsSchemaLog) return LogSchema(ref reader, relation);
         var part = Part();
         var (start, tables) = Start(part, ChangeKind.Insert, relation);
         var tuple = reader;
@@ -196,6 +197,7 @@ internal sealed class PgOutputDecoder(
     private TransactionPart? Update(ref WireReader reader)
     {
         var relation = RelationOf(reader.UInt32());
+        if (relation.IsSchemaLog) return null; // only what is added to it counts
         var tag = reader.Byte();
         ReadOnlySpan<byte> identity = default;
         if (tag is (byte)'K' or (byte)'O')
@@ -238,6 +240,7 @@ internal sealed class PgOutputDecoder(
     private TransactionPart? Delete(ref WireReader reader)
     {
         var relation = RelationOf(reader.UInt32());
+        if (relation.IsSchemaLog) return null;
         if (reader.Byte() is not ((byte)'K' or (byte)'O')) throw WireReader.Malformed("a delete that does not say which row");
         var old = reader;
         if (!TryIdentity(ref reader, relation, out var identity, out var refusal)) return SetAside(Part(), relation, old, refusal);
@@ -284,7 +287,8 @@ internal sealed class PgOutputDecoder(
         for (var i = 0; i < count; i++) RelationOf(ahead.UInt32());
         ahead.End();
         var part = Part();
-        for (var i = 0; i < count; i++) part.EndChange(Start(part, ChangeKind.Truncate, RelationOf(reader.UInt32())).Offset);
+        for (var i = 0; i < count; i++)
+            if (RelationOf(reader.UInt32()) is { IsSchemaLog: false } relation) part.EndChange(Start(part, ChangeKind.Truncate, relation).Offset);
         return null;
     }
 

@@ -9,6 +9,14 @@ internal sealed class Relation(TableSchema table, TypeCodec[] codecs)
 
     public TypeCodec[] Codecs { get; } = codecs;
 
+    /// <summary>True when rows of both look the same in the stream: then it does not announce the table anew.</summary>
+    public bool IsAnnouncedLike(TableSchema other) =>
+        (Table.Schema, Table.Name, Table.Identity) == (other.Schema, other.Name, other.Identity) && Table.Key.Order().SequenceEqual(other.Key.Order())
+        && Table.Columns.Select(c => (c.Name, c.TypeOid, c.TypeModifier)).SequenceEqual(other.Columns.Select(c => (c.Name, c.TypeOid, c.TypeModifier)));
+
+    /// <summary>True for the table whose rows are schema changes.</summary>
+    public bool IsSchemaLog { get; } = table is { IsControl: true, Name: SchemaLogReader.TableName };
+
     /// <summary>For each column whether it belongs to the key.</summary>
     public bool[] IsKey { get; } = [.. Enumerable.Range(0, table.Columns.Length).Select(i => table.Key.Contains(i))];
 }
@@ -23,4 +31,7 @@ internal sealed record RelationMessage(uint Oid, string Schema, string Name, Rep
 internal interface IRelationResolver
 {
     Relation Resolve(RelationMessage message);
+
+    /// <summary>Reads a row of the schema log; null when it says nothing.</summary>
+    SchemaEntry? ReadLog(string change, uint relation, string command, string? definition) => null;
 }

@@ -67,6 +67,9 @@ internal sealed class TypeCatalog
         foreach (var oid in loaded.Keys) _codecs.TryRemove(oid, out _);
     }
 
+    /// <summary>Takes a type that is described elsewhere.</summary>
+    public void Add(PgType type) => _types[type.Oid] = type;
+
     /// <summary>A type loaded before.</summary>
     public PgType Find(uint oid) =>
         _types.TryGetValue(oid, out var type) ? type : throw new InvalidOperationException($"Type {oid} was not loaded.");

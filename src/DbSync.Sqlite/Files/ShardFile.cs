@@ -172,11 +172,7 @@ internal sealed class ShardFile : IShardStore
         foreach (var old in _metadata.NamesOf(record.Schema)) _database.Execute($"DROP TABLE IF EXISTS {SqlName.Quote(old)}");
         _metadata.Forget(record.Schema);
         _primaryOnly.Clear();
-        foreach (var labels in record.Schema.Enums)
-        {
-            _metadata.SaveEnum(labels);
-            SqliteCollations.RegisterEnum(_database.Handle, labels.Collation, labels.Labels);
-        }
+        SaveEnums(record.Schema);
         _database.Execute(ReplicaTable.CreateSql(record.Schema));
         _metadata.Insert(record);
         Failpoint.Hit(Failpoint.AfterTableCreated);
@@ -202,22 +198,36 @@ internal sealed class ShardFile : IShardStore
         _primaryOnly.Clear();
     }
 
-    public void CreateIndexes(TableSchema table)
+    public void CreateIndexes(TableSchema table) => TableIndexes.Match(_database, table);
+
+    public bool TryAlterTable(TableRecord record, TableChange change, ReadOnlySpan<byte> values)
     {
-        foreach (var index in table.Indexes)
+        ForgetWriters();
+        _database.Execute("SAVEPOINT altering");
+        try
         {
-            var name = $"{table.ReplicaName}.{index.Name}";
-            for (var i = 2; ; i++)
-            {
-                if (TableOfIndex(name) is not { } taken)
-                {
-                    _database.Execute(ReplicaTable.CreateIndexSql(table, index, name));
-                    break;
-                }
-                if (taken == table.ReplicaName) break;
-                name = $"{table.ReplicaName}.{index.Name}.{i}"; // another's: a shadow's indexes keep their names when it has taken its original's place
-            }
+            var reshaper = new TableReshaper(_database, change);
+            reshaper.Relabel();
+            SaveEnums(record.Schema);
+            reshaper.Reshape(values);
+            _metadata.SaveSchema(record, change);
+            _primaryOnly.Clear();
+            _database.Execute("RELEASE altering");
+            return true;
         }
+        catch (DbSyncException exception) when (exception.Code == ErrorCodes.StorageFailed)
+        {
+            _database.Execute("ROLLBACK TO altering; RELEASE altering"); // a full disk comes back with what is done instead
+            return false;
+        }
+    }
+
+    public void SaveSchema(TableRecord record, bool withIndexes)
+    {
+        ForgetWriters();
+        SaveEnums(record.Schema);
+        if (withIndexes) TableIndexes.Match(_database, record.Schema);
+        _metadata.SaveSchema(record, null);
     }
 
     public void SaveQuarantine(TableId table, Quarantine quarantine) => _metadata.SaveQuarantine(table, quarantine);
@@ -300,12 +310,6 @@ internal sealed class ShardFile : IShardStore
         return new UnstorableValueException(table.Columns[RowCells.Largest(rows) % table.Columns.Length].Name, cause);
     }
 
-    private string? TableOfIndex(string name)
-    {
-        using var found = _database.Prepare("SELECT tbl_name FROM sqlite_schema WHERE type = 'index' AND name = ?");
-        return found.Bind(1, name).Step() ? found.Text(0) : null;
-    }
-
     private DbSyncException IsThere(TableSchema table) => new(
         ErrorCodes.Diverged,
         $"Shard '{Id}': a row to be inserted into {table} is there already.",
@@ -316,6 +320,15 @@ internal sealed class ShardFile : IShardStore
         if (_writer is not null && ReferenceEquals(_writer.Table, table)) return _writer;
         if (!_writers.TryGetValue(table, out _writer)) _writers.Add(table, _writer = new TableWriter(_database, table));
         return _writer;
+    }
+
+    private void SaveEnums(TableSchema table)
+    {
+        foreach (var labels in table.Enums)
+        {
+            _metadata.SaveEnum(labels);
+            SqliteCollations.RegisterEnum(_database.Handle, labels.Collation, labels.Labels);
+        }
     }
 
     private void CountRows()

@@ -83,9 +83,28 @@ internal sealed class ShardMetadata(SqliteDatabase database) : IDisposable
             .Bind(5, record.Schema.Id.Key)
             .Run();
 
-    public void SaveQuarantine(TableId table, Quarantine quarantine) =>
+    /// <summary>Records a table's new description, and moves the marks of columns along with their names.</summary>
+    public void SaveSchema(TableRecord record, TableChange? change)
+    {
+        Prepared("UPDATE \"dbsync.table\" SET name = ?, schema = ? WHERE oid = ?")
+            .Bind(1, record.Schema.ReplicaName).Bind(2, JsonSerializer.Serialize(record.Schema)).Bind(3, record.Schema.Id.Key).Run();
+        CountSchemaChange();
+        if (change is null) return;
+        var marked = new List<string>();
+        var rows = Prepared("SELECT \"column\" FROM \"dbsync.primary_only\" WHERE table_oid = ?").Bind(1, record.Schema.Id.Key);
+        while (rows.Step()) marked.Add(rows.Text(0));
+        if (marked.Count == 0) return;
+        Prepared("DELETE FROM \"dbsync.primary_only\" WHERE table_oid = ?").Bind(1, record.Schema.Id.Key).Run();
+        for (var i = 0; i < change.Origins.Length; i++)
+            if (change.Origins[i] >= 0 && marked.Contains(change.From.Columns[change.Origins[i]].Name)) MarkPrimaryOnly(record.Schema.Id, change.To.Columns[i].Name);
+    }
+
+    public void SaveQuarantine(TableId table, Quarantine quarantine)
+    {
         Prepared("INSERT OR REPLACE INTO \"dbsync.quarantine\" VALUES (?, ?, ?, ?)")
             .Bind(1, table.Key).Bind(2, quarantine.Column).Bind(3, (long)quarantine.Position.Value).Bind(4, quarantine.Reason).Run();
+        CountSchemaChange();
+    }
 
     public void AddRows(TableId table, long delta) => _rows.Add(table, delta);
 
@@ -224,6 +243,8 @@ internal sealed class ShardMetadata(SqliteDatabase database) : IDisposable
         Prepared("DELETE FROM \"dbsync.moved\" WHERE commit_lsn < ?").Bind(1, (long)before.Value).Run();
         return database.QueryInteger("SELECT EXISTS (SELECT 1 FROM \"dbsync.moved\")") != 0;
     }
+
+    private void CountSchemaChange() => Prepared("UPDATE \"dbsync.shard\" SET schema_changes = schema_changes + 1 WHERE id = 1").Run();
 
     public void Dispose()
     {

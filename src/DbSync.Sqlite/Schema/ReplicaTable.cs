@@ -23,9 +23,11 @@ internal static class ReplicaTable
     /// </summary>
     public static string KeyColumn(ColumnSchema column) => SqlName.Quote(column.Name) + (column.Collation is null ? "" : " COLLATE BINARY");
 
-    public static string CreateSql(TableSchema table)
+    /// <param name="table">The table.</param>
+    /// <param name="name">Another name than its own for now.</param>
+    public static string CreateSql(TableSchema table, string? name = null)
     {
-        var sql = new StringBuilder("CREATE TABLE ").Append(SqlName.Quote(table.ReplicaName)).Append(" (");
+        var sql = new StringBuilder("CREATE TABLE ").Append(SqlName.Quote(name ?? table.ReplicaName)).Append(" (");
         var integerKey = HasIntegerKey(table);
         for (var i = 0; i < table.Columns.Length; i++)
         {

@@ -24,7 +24,7 @@ internal static class ShardMigrations
                 "Run the newer DbSync, or copy the shard again with 'dbsync resync'.");
         for (var next = (int)version; next < scripts.Count; next++)
         {
-            database.Execute("BEGIN IMMEDIATE");
+            database.Execute("BEGIN IMMEDIATE"); // whoever fails inside closes the file, and with it takes everything back
             database.Execute(scripts[next]);
             database.Execute($"PRAGMA application_id = {ApplicationId}");
             database.Execute(string.Create(CultureInfo.InvariantCulture, $"PRAGMA user_version = {next + 1}"));
@@ -32,7 +32,8 @@ internal static class ShardMigrations
         }
     }
 
-    private static List<string> Scripts()
+    /// <summary>The scripts that this version knows, in order.</summary>
+    public static List<string> Scripts()
     {
         var assembly = Assembly.GetExecutingAssembly();
         return assembly.GetManifestResourceNames()

@@ -29,4 +29,19 @@ internal enum ChangeKind : byte
 
     /// <summary>A new row, by passing into the publication's filter, with values that did not change then and are only on the primary.</summary>
     Enter = 9,
+
+    /// <summary>From here on the table is as the change's table says; cells as in <see cref="TableAlteration"/>.</summary>
+    Alter = 10,
+
+    /// <summary>The transaction computes the table's rows anew: what is here can't be altered to match. Only the table's id counts.</summary>
+    Rewrite = 11,
+
+    /// <summary>The table is gone, or published no longer: an Integer that is 1 when it is gone. Only the table's id counts.</summary>
+    Drop = 12,
+
+    /// <summary>An index is gone: the table's schema and name are the index's.</summary>
+    DropIndex = 13,
+
+    /// <summary>Something has changed that the log does not describe: the catalog has to be looked at.</summary>
+    Look = 14,
 }

@@ -69,6 +69,9 @@ internal sealed class ChunkRows
 
     public long Count { get; set; }
 
+    /// <summary>The table's description as the rows' snapshot sees it; null when nothing was read.</summary>
+    public TableSchema? Shape { get; set; }
+
     /// <summary>For each row its shards, as bits; empty when all rows go to all shards.</summary>
     public List<ulong> Places { get; } = [];
 
@@ -110,7 +113,7 @@ internal sealed class ChunkRows
     {
         _buffers.RemoveAll(b => b.Capacity > 2 * BufferBytes);
         foreach (var buffer in _buffers) buffer.Clear();
-        (_used, Count) = (0, 0);
+        (_used, Count, Shape) = (0, 0, null);
         KeptAsText.Clear();
         Places.Clear();
     }

@@ -301,6 +301,7 @@ internal sealed partial class CopyCoordinator(
                     store.SaveChunk(table.Id, saved);
                     foreach (var column in rows.KeptAsText) store.MarkPrimaryOnly(table, column);
                     holder.Complete(saved);
+                    if (rows.Shape is { } shape) applier.Describe(holder, shape);
                     if (holder.Forget(chunk.Snapshot!.Xmin) > 0) store.ForgetDroppedTransactions(table.Id, chunk.Snapshot.Xmin);
                     Failpoint.Hit(Failpoint.BeforeChunkCommit);
                     return true;

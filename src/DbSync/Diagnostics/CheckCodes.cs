@@ -24,5 +24,6 @@ internal static class CheckCodes
     public const string Transport = "DBS2119";
     public const string Reachable = "DBS2120";
     public const string Partitions = "DBS2121";
+    public const string SchemaChanges = "DBS2122";
     public const string Sharding = "DBS8010";
 }

@@ -10,6 +10,12 @@ internal interface IControlPlane
     /// <exception cref="DbSyncException">DBS5101 when the primary or this process hashes differently.</exception>
     Task<ShardLayout?> ReadLayoutAsync(string replica, CancellationToken cancellationToken);
 
+    /// <summary>Whether the primary logs each schema change by itself; and when not, a sign that is another one after each.</summary>
+    Task<CatalogState> ReadCatalogAsync(string publication, CancellationToken cancellationToken);
+
+    /// <summary>Has the primary log how every published table stands.</summary>
+    Task LogSchemaAsync(CancellationToken cancellationToken);
+
     /// <summary>What the primary says of this node's slot; null when it is gone.</summary>
     Task<SlotHealth?> ReadSlotAsync(CancellationToken cancellationToken);
 
@@ -45,3 +51,8 @@ internal interface ISharedSnapshot : IAsyncDisposable
     /// <summary>The insert position, read after the snapshot.</summary>
     Lsn InsertedUpTo { get; }
 }
+
+/// <summary>How schema changes on the primary come to be known.</summary>
+/// <param name="IsLogged">Whether each is logged where it happens.</param>
+/// <param name="Fingerprint">When not, what differs after one.</param>
+internal sealed record CatalogState(bool IsLogged, string Fingerprint);

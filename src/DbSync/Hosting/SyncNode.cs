@@ -25,6 +25,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
     private readonly VerificationHost _verifications;
     private readonly RowRepair _repair;
     private readonly PublicationWatch _publication;
+    private readonly SchemaWatch _schema;
     private readonly SlotWatch _slot;
     private readonly PositionHold _hold = new();
     private readonly CurrentPlacement _placement = new();
@@ -59,10 +60,12 @@ internal sealed partial class SyncNode : IAsyncDisposable
             copySource, _shards, _placement, _pipeline.RequestPosition, options.Copy, time, loggers.CreateLogger<CopyCoordinator>());
         _publication = new PublicationWatch(
             source, copySource, _shards, Positions, options.HeartbeatInterval, time, loggers.CreateLogger<PublicationWatch>());
+        _schema = new SchemaWatch(control, identity.Publication, options.HeartbeatInterval, time, loggers.CreateLogger<SchemaWatch>());
         _slot = new SlotWatch(control, options.SlotInterval, options.RetainedBytesMax, time);
         foreach (var shard in _shards)
         {
             shard.Applier.Questions = new CopyQuestions(copySource, options.Copy.RetryDelay, time);
+            shard.Applier.CatalogChanged = _schema.Wake;
             shard.Committed = OnCommitted;
             shard.BarrierPassed = _ => _acknowledge.Advance();
         }
@@ -108,7 +111,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
         Task[] helpers =
         [
             _copy.RunAsync(stop.Token), BeatAsync(stop.Token), WriteStatusAsync(stop.Token), _verifications.RunAsync(stop.Token), _publication.RunAsync(stop.Token),
-            _slot.RunAsync(stop.Token),
+            _slot.RunAsync(stop.Token), _schema.RunAsync(stop.Token),
         ];
         try
         {
@@ -243,6 +246,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
         _hold.Dispose();
         _verifications.Dispose();
         _standstill.Dispose();
+        _schema.Dispose();
         _copy.Dispose();
         await _source.DisposeAsync();
     }

@@ -19,4 +19,17 @@ internal sealed record ColumnSchema(
     StorageClass Storage,
     string? Collation = null,
     string? PrimaryOnlyReason = null,
-    bool OrdersAlike = false);
+    bool OrdersAlike = false)
+{
+    /// <summary>True when both are stored the same way. How a type's name prints depends on who looks.</summary>
+    public bool StoresLike(ColumnSchema other) => this == other || this with { TypeName = other.TypeName } == other;
+
+    /// <summary>True when both types have one name, with its schema or without.</summary>
+    public bool IsNamedLike(ColumnSchema other) =>
+        TypeName == other.TypeName || TypeName.EndsWith($".{other.TypeName}", StringComparison.Ordinal) || other.TypeName.EndsWith($".{TypeName}", StringComparison.Ordinal);
+}
+
+/// <summary>What tells a column from one of the same name that took its place.</summary>
+/// <param name="Number">Its number in the table (<c>pg_attribute.attnum</c>), which no other column ever gets.</param>
+/// <param name="Stamp">The transaction that described it last (<c>pg_attribute.xmin</c>): another one after each change of the column.</param>
+internal readonly record struct ColumnMark(short Number, uint Stamp);

@@ -15,7 +15,10 @@ internal enum ReplicaIdentity : byte
 /// <param name="Name">The index's name on the primary.</param>
 /// <param name="Columns">Ordinals into <see cref="TableSchema.Columns"/>, in index order.</param>
 /// <param name="Descending">For each of <paramref name="Columns"/>, whether the primary's index is descending.</param>
-internal sealed record IndexSchema(string Name, ImmutableArray<int> Columns, ImmutableArray<bool> Descending);
+internal sealed record IndexSchema(string Name, ImmutableArray<int> Columns, ImmutableArray<bool> Descending)
+{
+    public bool IsLike(IndexSchema other) => Name == other.Name && Columns.SequenceEqual(other.Columns) && Descending.SequenceEqual(other.Descending);
+}
 
 /// <summary>An enum type of the primary, as a collation: its labels sort in declaration order.</summary>
 internal sealed record EnumSchema(string Collation, ImmutableArray<string> Labels);
@@ -32,6 +35,9 @@ internal sealed record EnumSchema(string Collation, ImmutableArray<string> Label
 /// <param name="IsPartitioned">True for a table whose rows are in its partitions and travel under its name.</param>
 /// <param name="HasChildren">True when other tables inherit from it: the primary answers queries on it with their rows as well, and here it has only its own.</param>
 /// <param name="Entry">The publication's entry for the table (<c>pg_publication_rel.oid</c>); 0 when not known. A new one each time it is added.</param>
+/// <param name="Marks">What tells each of the columns from one of the same name that took its place; null when not known.</param>
+/// <param name="Partitions">The tables that hold its rows when it is partitioned; null when not known.</param>
+/// <param name="Storage">The file of its rows on the primary (<c>pg_class.relfilenode</c>), another one after each time they were written anew; 0 when not known.</param>
 internal sealed record TableSchema(
     TableId Id,
     string Schema,
@@ -43,7 +49,10 @@ internal sealed record TableSchema(
     ImmutableArray<EnumSchema> Enums,
     uint Entry = 0,
     bool IsPartitioned = false,
-    bool HasChildren = false)
+    bool HasChildren = false,
+    ImmutableArray<ColumnMark>? Marks = null,
+    ImmutableArray<uint>? Partitions = null,
+    uint Storage = 0)
 {
     /// <summary>The schema that holds DbSync's own tables on the primary.</summary>
     public const string ControlSchemaName = "dbsync";
@@ -60,7 +69,17 @@ internal sealed record TableSchema(
 
     /// <summary>True when both would store the same rows the same way: what decides whether a table has to be copied again.</summary>
     public bool StoresLike(TableSchema other) =>
-        Schema == other.Schema && Name == other.Name && HasChildren == other.HasChildren && Columns.SequenceEqual(other.Columns) && Key.SequenceEqual(other.Key);
+        Schema == other.Schema && Name == other.Name && HasChildren == other.HasChildren && Key.SequenceEqual(other.Key)
+        && Columns.Length == other.Columns.Length && Columns.Zip(other.Columns).All(c => c.First.StoresLike(c.Second))
+        && (Marks is not { } mine || other.Marks is not { } others || mine.Select(m => m.Number).SequenceEqual(others.Select(m => m.Number)));
+
+    /// <summary>True when nothing at all differs.</summary>
+    public bool IsDescribedLike(TableSchema other) =>
+        StoresLike(other) && Columns.Zip(other.Columns).All(c => c.First.IsNamedLike(c.Second)) && (Identity, Entry, IsPartitioned) == (other.Identity, other.Entry, other.IsPartitioned)
+        && Indexes.Length == other.Indexes.Length && Indexes.Zip(other.Indexes).All(i => i.First.IsLike(i.Second))
+        && Enums.Length == other.Enums.Length && Enums.Zip(other.Enums).All(e => e.First.Collation == e.Second.Collation && e.First.Labels.SequenceEqual(e.Second.Labels))
+        && Marks is { } marks && other.Marks is { } others && marks.SequenceEqual(others)
+        && (Partitions ?? []).SequenceEqual(other.Partitions ?? []);
 
     /// <summary>
     /// True when the publication has left the table out for a while since <paramref name="earlier"/> was read: what happened then is in no log.

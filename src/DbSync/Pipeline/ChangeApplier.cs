@@ -62,16 +62,16 @@ internal sealed partial class ChangeApplier
         _live.Remove(schema.Id);
         _quarantined.Remove(schema.Id);
         DropShadow(schema.Id);
-        foreach (var namesake in Tables.Where(t => t.Schema.Id != schema.Id && t.Schema.ReplicaName == schema.ReplicaName).ToList())
-        {
-            _live.Remove(namesake.Schema.Id); // renamed or dropped on the primary: the store replaces it
-            _copies.Remove(namesake.Schema.Id);
-            _quarantined.Remove(namesake.Schema.Id);
-            DropShadow(namesake.Schema.Id);
-        }
+        DropNamesakes(schema);
         _store.CreateTable(record);
         foreach (var xid in remembered) _store.SaveDroppedTransaction(schema.Id, xid);
         return Track(new TableCopy(record, [], remembered));
+    }
+
+    /// <summary>Lets go of what was renamed or dropped on the primary, and whose name a table has now.</summary>
+    private void DropNamesakes(TableSchema schema)
+    {
+        foreach (var namesake in Tables.Where(t => t.Schema.Id != schema.Id && t.Schema.ReplicaName == schema.ReplicaName).ToList()) Drop(namesake.Schema.Id);
     }
 
     /// <summary>
@@ -156,10 +156,12 @@ internal sealed partial class ChangeApplier
         _part = part;
         var reader = new ChangeReader(part);
         var moves = 0;
+        if (part.Begins) _rewritten.Clear();
         while (!TryApply(part, ref reader, ref moves))
         {
             // A table was set aside; what follows of it is passed over.
         }
+        if (part.Ends && _rewritten.Count > 0) FinishSchema(part);
     }
 
     /// <summary>Applies what is left of a part; false when a value could not be stored, after which more may be left.</summary>
@@ -169,6 +171,11 @@ internal sealed partial class ChangeApplier
         {
             while (reader.Read())
             {
+                if (reader.Kind >= ChangeKind.Alter)
+                {
+                    ApplySchema(ref reader, part);
+                    continue;
+                }
                 if (_quarantined.Count > 0 && IsSetAside(reader.Table))
                 {
                     if (reader.Kind is not (ChangeKind.MoveOut or ChangeKind.MoveIn)) continue;

@@ -35,7 +35,7 @@ internal sealed class PartRouter(int shardCount, IRowPlacement placement, PartPo
     private void Route(ref ChangeReader reader)
     {
         var table = reader.Table;
-        if (reader.Kind is ChangeKind.Truncate or ChangeKind.Quarantine || placement.IsEverywhere(table))
+        if (reader.Kind is ChangeKind.Truncate or ChangeKind.Quarantine or >= ChangeKind.Alter || placement.IsEverywhere(table))
         {
             Give(ulong.MaxValue, reader.Kind, table, reader.Cells);
             return;

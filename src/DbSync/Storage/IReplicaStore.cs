@@ -91,6 +91,16 @@ internal interface IShardStore : IDisposable
     /// <summary>Builds the indexes of the primary that are not there yet.</summary>
     void CreateIndexes(TableSchema table);
 
+    /// <summary>Turns a table with its rows into another shape and records it.</summary>
+    /// <param name="record">The table as it is from now on.</param>
+    /// <param name="change">What is different.</param>
+    /// <param name="values">For each column of the new shape what rows hold that were there before it.</param>
+    /// <returns>False when SQLite can't; then nothing has changed.</returns>
+    bool TryAlterTable(TableRecord record, TableChange change, ReadOnlySpan<byte> values);
+
+    /// <summary>Records another description of a table whose rows are stored as before, and makes its indexes those described.</summary>
+    void SaveSchema(TableRecord record, bool withIndexes);
+
     /// <summary>Records a table's state; its schema is that of <see cref="CreateTable"/>.</summary>
     void SaveTable(TableRecord record);
 

@@ -71,7 +71,7 @@ public sealed class NodeUnderTest : IAsyncDisposable
         await using var primary = new Primary(options.ConnectionString);
         await new ControlSchema(primary).UpgradeAsync(cancellationToken);
         var generated = (bool)(await node.ScalarAsync("SELECT current_setting('server_version_num')::int >= 180000"))! ? ", publish_generated_columns = stored" : "";
-        await node.ExecuteAsync($"CREATE PUBLICATION {Publication} FOR TABLE {tables}, dbsync.heartbeat, dbsync.verification, dbsync.shard_map WITH (publish_via_partition_root = true{generated})");
+        await node.ExecuteAsync($"CREATE PUBLICATION {Publication} FOR TABLE {tables}, dbsync.heartbeat, dbsync.verification, dbsync.shard_map, dbsync.schema_log WITH (publish_via_partition_root = true{generated})");
         if (shardKeys.Length > 0) await node.ExecuteAsync(await node.MapSqlAsync(primary, shardKeys, cancellationToken));
         var start = await new ReplicationSlot(primary, node.Slot).CreateAsync(cancellationToken);
         node.Start = start;
@@ -99,6 +99,14 @@ public sealed class NodeUnderTest : IAsyncDisposable
         }
         var topology = new ShardTopology([.. Enumerable.Range(0, Shards).Select(i => new ShardMember(new ShardId($"s{i}")))]);
         return ShardMapTable.InsertSql("main", new ShardLayout(ShardMapPlanner.Start(topology).Target, ShardLayout.KeysOf(rules)));
+    }
+
+    /// <summary>Creates the event triggers that log schema changes, as <c>dbsync init</c> does where it may.</summary>
+    public async Task LogSchemaChangesAsync(CancellationToken cancellationToken)
+    {
+        await using var primary = new Primary(ConnectionString);
+        var triggers = await primary.UseAsync(c => SchemaTriggers.ReadAsync(c, cancellationToken), cancellationToken);
+        foreach (var statement in triggers.Missing) await ExecuteAsync(statement);
     }
 
     private Lsn Start { get; set; }

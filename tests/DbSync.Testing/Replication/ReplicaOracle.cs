@@ -85,6 +85,8 @@ public static class ReplicaOracle
     {
         using var database = new SqliteDatabase(file, Path.GetFileName(file));
         SqliteCollations.RegisterBuiltIn(database.Handle);
+        using (var metadata = new ShardMetadata(database))
+            foreach (var (collation, labels) in metadata.LoadEnums()) SqliteCollations.RegisterEnum(database.Handle, collation, labels);
         using var statement = database.Prepare($"SELECT {SqlName.List(table.Columns.Select(c => c.Name))} FROM {SqlName.Quote(table.ReplicaName)}");
         var rows = new List<string>();
         var cells = new ChangeBuffer(1024);

@@ -114,6 +114,12 @@ internal sealed class FakeShardStore(string name) : IShardStore
     {
     }
 
+    public bool TryAlterTable(TableRecord record, TableChange change, ReadOnlySpan<byte> values) => true;
+
+    public void SaveSchema(TableRecord record, bool withIndexes)
+    {
+    }
+
     public void SaveQuarantine(TableId table, Quarantine quarantine)
     {
     }
