@@ -60,9 +60,20 @@ internal sealed class ShardFile : IShardStore
 
     public void Begin(bool durable)
     {
+        Synchronise(durable);
+        _begin.Run();
+    }
+
+    public bool TryBegin()
+    {
+        Synchronise(false);
+        return _begin.TryRunNow();
+    }
+
+    private void Synchronise(bool durable)
+    {
         if (_synced != durable) _database.Execute(durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
         _synced = durable;
-        _begin.Run();
     }
 
     public void Commit(Lsn position)

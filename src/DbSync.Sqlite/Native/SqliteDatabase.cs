@@ -12,6 +12,7 @@ internal sealed unsafe class SqliteDatabase : IDisposable
 
     private readonly string _name;
     private GCHandle _self;
+    private readonly int _busyTimeoutMs;
     private nint _handle;
 
     /// <param name="path">The file, created when missing.</param>
@@ -21,13 +22,13 @@ internal sealed unsafe class SqliteDatabase : IDisposable
     /// <exception cref="DbSyncException">DBS4003 SQLite too old, DBS4004 the file can't be opened.</exception>
     public SqliteDatabase(string path, string name, bool readOnly = false, int busyTimeoutMs = 10_000)
     {
-        _name = name;
+        (_name, _busyTimeoutMs) = (name, busyTimeoutMs);
         CheckVersion();
         RefuseLink(path, name);
         var access = readOnly ? SqliteApi.OpenReadOnly : SqliteApi.OpenReadWrite | SqliteApi.OpenCreate;
         var flags = access | SqliteApi.OpenNoMutex | SqliteApi.OpenExtendedResultCodes;
         Check(SqliteApi.Open(path, out _handle, flags, 0));
-        Check(SqliteApi.BusyTimeout(_handle, busyTimeoutMs));
+        WaitForLocks(true);
         _self = GCHandle.Alloc(this, GCHandleType.Weak);
 
         // Also turns SQLite's own automatic checkpoint off, which is a hook like this one: PRAGMA wal_autocheckpoint would take this one away.
@@ -92,6 +93,9 @@ internal sealed unsafe class SqliteDatabase : IDisposable
         if (frames == copied) WalPages = 0;
         return copied;
     }
+
+    /// <summary>Whether a lock of somebody else is waited for.</summary>
+    public void WaitForLocks(bool wait) => Check(SqliteApi.BusyTimeout(_handle, wait ? _busyTimeoutMs : 0));
 
     /// <summary>Throws what a result code means.</summary>
     public void Check(int result)

@@ -79,6 +79,18 @@ internal sealed unsafe class SqliteStatement(SqliteDatabase database, nint prepa
         throw database.Failure(result);
     }
 
+    /// <summary>Runs to the end; false when somebody else has what it locks.</summary>
+    public bool TryRunNow()
+    {
+        database.WaitForLocks(false);
+        var result = SqliteApi.Step(_handle);
+        _ = SqliteApi.Reset(_handle);
+        database.WaitForLocks(true);
+        if (result == SqliteApi.Done) return true;
+        if ((result & 0xFF) == SqliteApi.Busy) return false;
+        throw database.Failure(result);
+    }
+
     /// <summary>Goes to the next row; at the end it makes ready for the next run and returns false.</summary>
     public bool Step()
     {

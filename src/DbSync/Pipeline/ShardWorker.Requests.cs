@@ -72,6 +72,11 @@ internal sealed partial class ShardWorker
         try
         {
             if (_open || !_atBoundary || _isBusy || _draining || !_hasSlept || Applier.Copies.Count > 0 || !Queue.IsIdle) return false;
+            if (!IsHere(part))
+            {
+                if (!_store.TryBegin()) return false; // who receives must not wait for somebody else's lock: nothing would be heard meanwhile
+                Opened();
+            }
             Apply(part);
             if (_open) MakeVisible();
             if (_hasUpkeep || !NeedsUpkeep) return true;

@@ -259,7 +259,7 @@ internal sealed partial class ShardWorker : IDisposable
     {
         if (part.Begins != _atBoundary)
             throw new DbSyncException(ErrorCodes.OutOfOrder, $"Shard '{Id}': a transaction began inside another, or went on without a beginning.");
-        if (part.Begins) _skipping = part.Xid == 0 ? part.EndLsn <= _next : part.CommitLsn < _next;
+        if (part.Begins) _skipping = IsHere(part);
         _atBoundary = part.Ends;
         try
         {
@@ -304,6 +304,14 @@ internal sealed partial class ShardWorker : IDisposable
     {
         if (_open) return;
         _store.Begin(durable: false);
+        Opened();
+    }
+
+    /// <summary>True when what the part belongs to was applied before.</summary>
+    private bool IsHere(TransactionPart part) => part.Xid == 0 ? part.EndLsn <= _next : part.CommitLsn < _next;
+
+    private void Opened()
+    {
         _open = true;
         _batchChanges = _batchTransactions = 0;
         _batchStartedAt = _time.GetTimestamp();

@@ -26,6 +26,9 @@ internal interface IShardStore : IDisposable
     /// <param name="durable">Whether its commit returns only once everything committed so far is on disk.</param>
     void Begin(bool durable);
 
+    /// <summary>Starts a transaction whose commit need not be durable; false when somebody else has the file locked at this moment.</summary>
+    bool TryBegin();
+
     /// <summary>Commits together with the position that the rows belong to.</summary>
     void Commit(Lsn position);
 
