@@ -89,7 +89,7 @@ public sealed class RedisFaultTests : IAsyncLifetime
     public async Task A_holder_that_is_cut_off_loses_its_lock_before_the_next_one_gets_it()
     {
         var connection = await ConnectionMultiplexer.ConnectAsync(_server.ConnectionString);
-        var patient = Quick with { LeaseMargin = TimeSpan.FromMilliseconds(300) }; // a busy test machine may wake the keeper late
+        var patient = Quick with { LeaseDuration = TimeSpan.FromSeconds(3), LeaseMargin = TimeSpan.FromMilliseconds(900) }; // a busy test machine may wake the keeper late
         var cutOff = new RedisRangeLockManager(connection, _epochs, patient);
         _owned.Add(cutOff);
         var held = await cutOff.AcquireAsync(Seats, One, X, LockTesting.Someone(), Ct);
@@ -191,6 +191,23 @@ public sealed class RedisFaultTests : IAsyncLifetime
         await using var evicting = await RedisServer.StartAsync(new RedisServerOptions { MaxMemoryMb = 64, MaxMemoryPolicy = "allkeys-lru" }, Ct);
         var locks = await Manager(evicting);
         (await Should.ThrowAsync<DbSyncException>(async () => await locks.TryAcquireAsync(Seats, One, X, cancellationToken: Ct))).Code.ShouldBe("DBS6006");
+    }
+
+    [Fact]
+    public async Task A_server_without_memory_refuses_what_is_new_says_why_and_takes_back_what_is_held()
+    {
+        var (locks, others) = (await Manager(), await Manager());
+        var held = await locks.AcquireAsync(Seats, One, X, LockTesting.Someone(), Ct);
+        await _server.ExecuteAsync("CONFIG", "SET", "maxmemory", "1");
+        var wait = LockTesting.Someone() with { WaitTimeout = TimeSpan.FromSeconds(1) };
+        var refused = await Should.ThrowAsync<DbSyncException>(async () => await others.AcquireAsync(Seats, One, X, wait, Ct));
+        refused.Code.ShouldBe("DBS6005");
+        refused.Message.ShouldContain("The lock server can't serve now (OOM).");
+        held.LostToken.IsCancellationRequested.ShouldBeFalse();
+        await held.DisposeAsync();
+        await _server.ExecuteAsync("CONFIG", "SET", "maxmemory", "0");
+        await using var next = await others.TryAcquireAsync(Seats, One, X, LockTesting.Someone(), Ct);
+        next.ShouldNotBeNull("it was given back while nothing new was taken");
     }
 
     [Fact]

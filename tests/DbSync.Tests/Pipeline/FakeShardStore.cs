@@ -25,6 +25,12 @@ internal sealed class FakeShardStore(string name) : IShardStore
 
     public void Begin(bool durable) => _durable = durable;
 
+    public bool TryBegin()
+    {
+        Begin(durable: false);
+        return true;
+    }
+
     public void Commit(Lsn position)
     {
         if (position != Position) Visible.Add(position);
