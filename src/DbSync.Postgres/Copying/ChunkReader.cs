@@ -70,7 +70,7 @@ internal sealed class ChunkReader(Primary primary, TableCatalog catalog, Primary
             FormattableString.Invariant(
                 $"SET LOCAL row_security = off; SET LOCAL lock_timeout = {(long)options.LockTimeout.TotalMilliseconds}; LOCK TABLE {PgName.Quote(table)} IN ACCESS SHARE MODE"));
         var demand = locked().GetAwaiter().GetResult(); // this thread is the chunk's own
-        var snapshot = Snapshot(connection);
+        var snapshot = Primary.SnapshotOf(connection);
         Check(connection, snapshot, demand);
         var current = Current(connection, table);
         if (!current.StoresLike(table)) throw new ChunkNotReadyException($"{table} has changed its shape", current);
@@ -90,12 +90,6 @@ internal sealed class ChunkReader(Primary primary, TableCatalog catalog, Primary
     private TableSchema Current(NpgsqlConnection connection, TableSchema table) =>
         catalog.Load(connection, options.Publication, table.Id.Oid).FirstOrDefault()
             ?? throw new ChunkNotReadyException($"{table} is no longer published", isGone: true);
-
-    private static TransactionSnapshot Snapshot(NpgsqlConnection connection)
-    {
-        using var command = new NpgsqlCommand("SELECT pg_catalog.pg_current_snapshot()::text", connection);
-        return TransactionSnapshot.Parse((string)command.ExecuteScalar()!);
-    }
 
     /// <summary>A snapshot that does not see everything that the stream has already passed would lose it.</summary>
     private static void Check(NpgsqlConnection connection, TransactionSnapshot snapshot, SnapshotDemand demand)

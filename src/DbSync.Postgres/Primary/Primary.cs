@@ -129,6 +129,13 @@ internal sealed class Primary : IAsyncDisposable
         return command;
     }
 
+    /// <summary>The transaction's snapshot, or the present one outside of any.</summary>
+    public static TransactionSnapshot SnapshotOf(NpgsqlConnection connection)
+    {
+        using var command = Command(connection, "SELECT pg_catalog.pg_current_snapshot()::text");
+        return TransactionSnapshot.Parse((string)command.ExecuteScalar()!);
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _dataSource.DisposeAsync();

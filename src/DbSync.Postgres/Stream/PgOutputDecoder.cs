@@ -161,7 +161,7 @@ internal sealed partial class PgOutputDecoder(
             columns.Add(new RelationColumn(reader.Text(), reader.UInt32(), reader.Int32(), (flags & 1) != 0));
         }
         reader.End();
-        var relation = resolver.Resolve(new RelationMessage(oid, schema.Length == 0 ? "pg_catalog" : schema, name, identity, columns));
+        var relation = resolver.Resolve(new RelationMessage(oid, schema.Length == 0 ? "pg_catalog" : schema, name, identity, columns), _xid);
         _relations[oid] = relation;
         _last = null;
         if (_replay is null && streamed is not null) _announced[oid] = ++streamed.Announcement;

@@ -30,7 +30,9 @@ internal sealed record RelationMessage(uint Oid, string Schema, string Name, Rep
 /// <summary>Completes what a relation message says with what only the catalog knows.</summary>
 internal interface IRelationResolver
 {
-    Relation Resolve(RelationMessage message);
+    /// <param name="message">What the stream has announced.</param>
+    /// <param name="xid">The transaction that it belongs to, which has committed.</param>
+    Relation Resolve(RelationMessage message, uint xid);
 
     /// <summary>Reads a row of the schema log; null when it says nothing.</summary>
     SchemaEntry? ReadLog(string change, uint relation, string command, string? definition) => null;

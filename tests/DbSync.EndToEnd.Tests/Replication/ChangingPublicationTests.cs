@@ -8,7 +8,7 @@ namespace DbSync.EndToEnd.Tests.Replication;
 [Trait("Also", "Postgres18")]
 public sealed class ChangingPublicationTests(PostgresFixture postgres)
 {
-    private const string Control = "TABLE dbsync.heartbeat, TABLE dbsync.verification";
+    private const string Control = "TABLE dbsync.heartbeat, TABLE dbsync.verification, TABLE dbsync.schema_log";
 
     private const string Schema =
         """
@@ -48,6 +48,31 @@ public sealed class ChangingPublicationTests(PostgresFixture postgres)
         await ReplicationTests.ShouldEndEqualAsync(node);
     }
 
+    /// <summary>The stream has the commit long before the catalog shows what it did.</summary>
+    [Fact]
+    public async Task Another_filter_that_waits_for_a_standby_holds_for_all_rows()
+    {
+        await using var server = await PostgresServer.StartAsync(cancellationToken: Cancel);
+        await using var node = await RunningAsync("TABLE a WHERE (id <= 300), TABLE event", database: await server.CreateDatabaseAsync(cancellationToken: Cancel));
+        await StandbyAsync(server, node, "SET synchronous_standby_names = 'missing'", "missing");
+        var waiting = node.ExecuteAsync($"ALTER PUBLICATION dbsync_main SET TABLE a WHERE (id > 250), TABLE event, {Control}; UPDATE a SET w = 'changed' WHERE id % 2 = 0");
+        await Eventually.Async(
+            async _ => (long)(await node.ScalarAsync("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query LIKE '%UPDATE a %'"))! > 0, cancellationToken: Cancel);
+        var committed = (string)(await node.ScalarAsync("SELECT pg_current_wal_flush_lsn()::text"))!;
+        await Eventually.Async(async _ => await node.ScalarAsync($"SELECT bool_or(sent_lsn >= '{committed}') FROM pg_stat_replication") is true, cancellationToken: Cancel);
+        await StandbyAsync(server, node, "RESET synchronous_standby_names", "");
+        await waiting;
+        await UntilEqualAsync(node);
+        await ReplicationTests.ShouldEndEqualAsync(node);
+    }
+
+    private static async Task StandbyAsync(PostgresServer server, NodeUnderTest node, string setting, string expected)
+    {
+        await server.ExecuteAsync($"ALTER SYSTEM {setting}", cancellationToken: Cancel);
+        await server.ExecuteAsync("SELECT pg_reload_conf()", cancellationToken: Cancel);
+        await Eventually.Async(async _ => (string)(await node.ScalarAsync("SHOW synchronous_standby_names"))! == expected, cancellationToken: Cancel);
+    }
+
     private static string File(NodeUnderTest node) => Path.Combine(node.DataPath, "s0.1.db");
 
     private static Task UntilEqualAsync(NodeUnderTest node) => Eventually.Async(
@@ -65,11 +90,12 @@ public sealed class ChangingPublicationTests(PostgresFixture postgres)
         },
         differences => differences.Count == 0, TimeSpan.FromSeconds(30), differences => string.Join("; ", differences), Cancel);
 
-    private async Task<NodeUnderTest> RunningAsync(string tables, string? before = null)
+    private async Task<NodeUnderTest> RunningAsync(string tables, string? before = null, string? database = null)
     {
-        var node = await NodeUnderTest.CreateAsync(await postgres.CreateDatabaseAsync(Cancel), Schema, "a, event", Cancel);
+        var node = await NodeUnderTest.CreateAsync(database ?? await postgres.CreateDatabaseAsync(Cancel), Schema, "a, event", Cancel);
         await node.ExecuteAsync($"ALTER PUBLICATION dbsync_main SET {tables}, {Control}; {before}");
         node.Run();
+        await Eventually.Async(async _ => (bool)(await node.ScalarAsync("SELECT EXISTS (SELECT FROM dbsync.schema_log WHERE change = 'seen')"))!, cancellationToken: Cancel);
         await node.CatchUpAsync();
         return node;
     }

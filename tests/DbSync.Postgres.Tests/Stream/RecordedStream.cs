@@ -162,7 +162,7 @@ internal static class RecordedStream
             [2950] = "uuid", [3802] = "jsonb",
         };
 
-        public Relation Resolve(RelationMessage message)
+        public Relation Resolve(RelationMessage message, uint xid)
         {
             var codecs = message.Columns.Select(c => TypeTable.CodecFor(TypeOf(c.TypeOid), TypeOf)).ToArray();
             var flagged = message.Columns.Select((c, i) => (c.IsIdentity, i)).Where(c => c.IsIdentity).Select(c => c.i);
