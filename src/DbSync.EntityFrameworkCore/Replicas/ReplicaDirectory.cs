@@ -66,7 +66,7 @@ internal sealed class ReplicaDirectory
             files = FilesOf(shards);
             if (!AreThere(shards)) return null;
         }
-        var connections = new ReplicaConnections(_path);
+        var connections = new ReplicaConnections(_path, static address => new ReusingConnection(address));
         var connection = shards.Count == 1 ? connections.Open(node, shards[0].Id) : connections.OpenAll(node);
         try
         {

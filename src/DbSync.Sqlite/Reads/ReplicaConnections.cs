@@ -4,7 +4,8 @@ namespace DbSync.Sqlite;
 
 /// <summary>Opens shards for reading with Microsoft.Data.Sqlite: what SQL and LINQ reads go through.</summary>
 /// <param name="directory">The data directory.</param>
-internal sealed class ReplicaConnections(string directory)
+/// <param name="create">Makes a connection of a connection string; a plain one unless given.</param>
+internal sealed class ReplicaConnections(string directory, Func<string, SqliteConnection>? create = null)
 {
     /// <summary>Opens all shards of the node as one; what is read outside a transaction of <see cref="ShardUnion.Begin"/> is no one position.</summary>
     /// <exception cref="DbSyncException">DBS4004 a file can't be opened, DBS8006 some shards are elsewhere.</exception>
@@ -43,12 +44,8 @@ internal sealed class ReplicaConnections(string directory)
         var here = node.Shards.FirstOrDefault(s => s.Id == shard) ?? throw new DbSyncException(
             ErrorCodes.InvalidOption, $"Shard '{shard}' is not on this node.", $"Here: {string.Join(", ", node.Shards.Select(s => s.Id))}.");
         SqliteDatabase.RefuseLink(Path.Combine(directory, here.File), here.File);
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder
-        {
-            DataSource = Path.Combine(directory, here.File),
-            Mode = SqliteOpenMode.ReadOnly,
-            Pooling = false,
-        }.ConnectionString);
+        var address = new SqliteConnectionStringBuilder { DataSource = Path.Combine(directory, here.File), Mode = SqliteOpenMode.ReadOnly, Pooling = false }.ConnectionString;
+        var connection = create?.Invoke(address) ?? new SqliteConnection(address);
         try
         {
             SQLitePCL.Batteries_V2.Init();
