@@ -7,7 +7,7 @@ using static DbSync.Testing.Contracts.LockTesting;
 namespace DbSync.Testing.Contracts;
 
 /// <summary>What every <see cref="IRangeLockManager"/> does (T34, T36). Bound to each backend by a derived class.</summary>
-public abstract class RangeLockManagerContract : IAsyncLifetime
+public abstract partial class RangeLockManagerContract : IAsyncLifetime
 {
     protected const LockMode X = LockMode.Exclusive;
     protected const LockMode S = LockMode.Shared;
