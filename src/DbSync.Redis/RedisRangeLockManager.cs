@@ -171,6 +171,11 @@ public sealed class RedisRangeLockManager : IRangeLockManager
             {
                 await Task.Delay(Backoff, _time, cancellationToken);
             }
+            catch (OperationCanceledException)
+            {
+                LockMetrics.Refused(wanted.Mode, "cancelled");
+                throw;
+            }
         }
     }
 

@@ -135,8 +135,16 @@ public sealed class InMemoryRangeLockManager : IRangeLockManager
             var queue = _queues.GetValueOrDefault(resource);
             request = queue?.Held.Concat(queue.Waiting).FirstOrDefault(candidate => candidate.Id == id);
             if (request is null || !queue!.Remove(request)) throw LockErrors.UnknownEntry();
-            if (request.Token is null) request.Refuse(new RangeLockLostException(resource));
-            else LockMetrics.Lost(request.Mode);
+            if (request.Token is null)
+            {
+                LockMetrics.Refused(request.Mode, "revoked");
+                request.Refuse(new RangeLockLostException(resource));
+            }
+            else
+            {
+                LockMetrics.Lost(request.Mode);
+            }
+
             Left(request);
         }
 
@@ -153,7 +161,11 @@ public sealed class InMemoryRangeLockManager : IRangeLockManager
         lock (_gate)
         {
             lost = queue.StartEpoch(epoch);
-            foreach (var request in lost) Left(request);
+            foreach (var request in lost)
+            {
+                LockMetrics.Lost(request.Mode);
+                Left(request);
+            }
         }
 
         foreach (var request in lost) await request.Lost.CancelAsync();
@@ -177,6 +189,7 @@ public sealed class InMemoryRangeLockManager : IRangeLockManager
 
             owner.Enter();
             queue.Hold(request, Time.GetTimestamp());
+            LockMetrics.Granted(mode, TimeSpan.Zero);
             return new InMemoryRangeLock(this, request);
         }
     }
