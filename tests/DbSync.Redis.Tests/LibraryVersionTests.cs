@@ -11,10 +11,10 @@ namespace DbSync.Redis.Tests;
 public sealed class LibraryVersionTests
 {
     private static readonly string Older = LockLibrary.Code
-        .Replace("local REVISION = 3\n", "local REVISION = 2\n", StringComparison.Ordinal)
+        .Replace("local REVISION = 4\n", "local REVISION = 3\n", StringComparison.Ordinal)
         .Replace("'dbsync_lock1_run'", "'dbsync_lock1_acquire'", StringComparison.Ordinal);
 
-    private static readonly string Newer = LockLibrary.Code.Replace("local REVISION = 3\n", "local REVISION = 4\n", StringComparison.Ordinal);
+    private static readonly string Newer = LockLibrary.Code.Replace("local REVISION = 4\n", "local REVISION = 5\n", StringComparison.Ordinal);
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
@@ -26,17 +26,17 @@ public sealed class LibraryVersionTests
         await server.ExecuteAsync("FUNCTION", "LOAD", Older);
         await using var locks = new RedisRangeLockManager(connection, new InMemoryEpochStore());
         await Lock();
-        (await Revision()).ShouldBe(3);
+        (await Revision()).ShouldBe(4);
 
         await server.ExecuteAsync("FUNCTION", "FLUSH");
         await server.ExecuteAsync("FUNCTION", "LOAD", Older); // an old client was the first to find it missing
         await Lock();
-        (await Revision()).ShouldBe(3);
+        (await Revision()).ShouldBe(4);
 
         await server.ExecuteAsync("FUNCTION", "LOAD", "REPLACE", Newer);
         await Lock();
         await using (var later = new RedisRangeLockManager(connection, new InMemoryEpochStore()))
-        await using (await later.AcquireAsync("other", KeyRange.Single(1), LockMode.Exclusive, LockTesting.Someone(), Ct)) (await Revision()).ShouldBe(4);
+        await using (await later.AcquireAsync("other", KeyRange.Single(1), LockMode.Exclusive, LockTesting.Someone(), Ct)) (await Revision()).ShouldBe(5);
 
         async Task Lock() => await (await locks.AcquireAsync("seats", KeyRange.Single(1), LockMode.Exclusive, LockTesting.Someone(), Ct)).DisposeAsync();
 

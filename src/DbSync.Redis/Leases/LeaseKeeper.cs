@@ -43,10 +43,10 @@ internal sealed partial class LeaseKeeper(LockLibrary library, LeaseOpener opene
         _wake.Release();
     }
 
-    /// <summary>Ends a lease that a reply says is over, and remembers damage.</summary>
+    /// <summary>Ends a lease that a reply says is over, and remembers damage: found, or not to be found, since a server that may evict loses any key.</summary>
     public void End(Lease lease, char status)
     {
-        if (status == 'D') opener.Distrust(lease.Resource, lease.Epoch);
+        if (status is 'D' or 'P') opener.Distrust(lease.Resource, lease.Epoch);
         if (lease.TryEnd()) Log.LeaseOver(logger, lease.Name, status);
         _leases.TryRemove(lease.Name, out _);
     }

@@ -77,6 +77,8 @@ internal sealed partial class LeaseOpener(LockLibrary library, LockKeys keys, IE
                 continue;
             }
 
+            if (reply.Status == 'P') throw MayEvict();
+
             // An epoch below the one we know is an old primary's, that we came back to: the fence would refuse all it grants.
 
             // An epoch that we didn't know yet is probably being installed by the one who raised it: look again before raising it once more.

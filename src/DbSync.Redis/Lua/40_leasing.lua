@@ -49,6 +49,7 @@ local function open(keys, args)
     local base = keys[1]
     local answer, p, now = enter(base, args[1])
     if answer then return answer end
+    if may_evict() then return { 'P' } end
     call('ZADD', p .. 'l', 'NX', now + args[3], args[2])
     return { 'O' }
 end

@@ -10,7 +10,7 @@ namespace DbSync.Redis.Wire;
 internal sealed class LockLibrary(IConnectionMultiplexer redis, string? code = null) : IDisposable
 {
     private const string Functions = "dbsync_lock1_";
-    private const int Revision = 3;
+    private const int Revision = 4;
 
     private readonly string _code = code ?? Code;
 
