@@ -95,6 +95,32 @@ public sealed class AttachedLockTests(ShopFixture shop) : IAsyncLifetime
         }
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_SaveChanges_repeats_by_itself_proves_the_lock_again(bool isOvertaken)
+    {
+        await Execute(
+            """
+            CREATE SEQUENCE attempts;
+            CREATE FUNCTION fail_once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                IF nextval('attempts') = 1 THEN RAISE EXCEPTION 'again' USING ERRCODE = '40001'; END IF;
+                RETURN NEW;
+            END $$;
+            CREATE TRIGGER fail_once BEFORE UPDATE ON seats FOR EACH ROW EXECUTE FUNCTION fail_once();
+            """);
+        var fence = new CountingFence(_fence);
+        await using var db = new SeatContext(new DbContextOptionsBuilder<SeatContext>().OfManyKinds()
+            .UseNpgsql(_connectionString, o => o.EnableRetryOnFailure()).UseRangeLocks(_locks, fence).Options);
+        await using var held = await db.Seats.LockKeyAsync(s => s.Id, 6, X, cancellationToken: Cancel);
+        await db.UseLockAsync(held, Cancel);
+        (await db.Seats.SingleAsync(s => s.Id == 6, Cancel)).Holder = "me";
+        if (isOvertaken) fence.BeforeTheSecond = () => Overtake(held);
+        if (isOvertaken) await Should.ThrowAsync<RangeLockLostException>(() => db.SaveChangesAsync(Cancel));
+        else await db.SaveChangesAsync(Cancel);
+        (fence.Guarded, await Holder(6)).ShouldBe((2, isOvertaken ? null : "me"));
+    }
+
     [Fact]
     public async Task Attaching_is_refused_once_something_was_read()
     {
