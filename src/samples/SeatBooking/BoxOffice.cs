@@ -10,6 +10,9 @@ namespace SeatBooking;
 /// <summary>One process that sells seats until it is stopped or killed.</summary>
 internal sealed class BoxOffice(string name, DbContextOptions<Hall> options, bool takesLocks)
 {
+    /// <summary>What an office says before it waits for the doors.</summary>
+    public const string Ready = "ready";
+
     private const int PartyMax = 5;
 
     public static async Task RunAsync(string name, string primary, string redis, bool takesLocks, Action<string> say, CancellationToken stop)
@@ -22,6 +25,8 @@ internal sealed class BoxOffice(string name, DbContextOptions<Hall> options, boo
             .UseNpgsql(primary, o => o.EnableRetryOnFailure())
             .UseRangeLocks(locks, new PostgresFence(database))
             .Options;
+        say(Ready);
+        await Hall.WaitForDoorsAsync(database, stop);
         var office = new BoxOffice(name, options, takesLocks);
         while (!stop.IsCancellationRequested)
         {

@@ -1,4 +1,5 @@
 using Microsoft.EntityFrameworkCore;
+using Npgsql;
 
 namespace SeatBooking;
 
@@ -11,6 +12,20 @@ internal sealed class Hall(DbContextOptions<Hall> options) : DbContext(options)
     public DbSet<Seat> Seats => Set<Seat>();
 
     public DbSet<Booking> Bookings => Set<Booking>();
+
+    /// <summary>Keeps every office waiting until the doorman's transaction ends.</summary>
+    public static async Task CloseDoorsAsync(NpgsqlTransaction doorman, CancellationToken stop)
+    {
+        await using var close = new NpgsqlCommand("SELECT pg_advisory_xact_lock(1)", doorman.Connection, doorman);
+        await close.ExecuteNonQueryAsync(stop);
+    }
+
+    public static async Task WaitForDoorsAsync(NpgsqlDataSource database, CancellationToken stop)
+    {
+        await using var wait = database.CreateCommand("SELECT pg_advisory_xact_lock_shared(1)");
+        wait.CommandTimeout = 0;
+        await wait.ExecuteNonQueryAsync(stop);
+    }
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {

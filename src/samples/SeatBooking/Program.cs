@@ -1,6 +1,7 @@
 using System.Globalization;
 using DbSync.Testing;
 using Microsoft.EntityFrameworkCore;
+using Npgsql;
 using SeatBooking;
 
 // SeatBooking [--seconds N] [--without-locks] | SeatBooking office NAME PRIMARY REDIS LOCKS
@@ -14,6 +15,7 @@ if (args is ["office", var name, var primary, var redis, var locks])
 
 var seconds = Array.IndexOf(args, "--seconds") is >= 0 and var at && at + 1 < args.Length ? double.Parse(args[at + 1], CultureInfo.InvariantCulture) : 10;
 var takesLocks = !args.Contains("--without-locks");
+var patience = TimeSpan.FromMinutes(1);
 Console.WriteLine($"{Offices} box offices sell adjacent seats of one hall, {(takesLocks ? "each under a range lock" : "without locks")}, and get killed in the middle.");
 
 await using var postgres = await PostgresServer.StartAsync();
@@ -23,9 +25,15 @@ await InstalledSchema.CreateAsync(database, stop.Token);
 await using var hall = new Hall(new DbContextOptionsBuilder<Hall>().UseNpgsql(database).Options);
 await hall.Database.ExecuteSqlRawAsync(hall.Database.GenerateCreateScript(), stop.Token);
 
+await using var entrance = new NpgsqlConnection(database);
+await entrance.OpenAsync(stop.Token);
+var doorman = await entrance.BeginTransactionAsync(stop.Token);
+await Hall.CloseDoorsAsync(doorman, stop.Token);
 var offices = Enumerable.Range(1, Offices).Select(Open).ToArray();
+foreach (var office in offices) await office.WaitForLineAsync(line => line == BoxOffice.Ready, patience);
+await doorman.DisposeAsync(); // all at once: the first office alone would sell out the hall
 var started = TimeProvider.System.GetTimestamp();
-var (kills, patience) = (0, TimeSpan.FromMinutes(1));
+var kills = 0;
 while (TimeProvider.System.GetElapsedTime(started).TotalSeconds < seconds)
 {
     var victim = Random.Shared.Next(Offices);
@@ -33,7 +41,7 @@ while (TimeProvider.System.GetElapsedTime(started).TotalSeconds < seconds)
     offices[victim].Kill();
     await offices[victim].DisposeAsync();
     offices[victim] = Open(++kills + Offices);
-    await offices[victim].WaitForLineAsync(_ => true, patience);
+    await offices[victim].WaitForLineAsync(line => line != BoxOffice.Ready, patience);
 }
 
 foreach (var office in offices) await office.DisposeAsync();
