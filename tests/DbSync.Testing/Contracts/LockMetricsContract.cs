@@ -34,11 +34,13 @@ public abstract class LockMetricsContract
         using var cancel = new CancellationTokenSource();
         var cancelled = locks.AcquireAsync(table, range, S, Someone(), cancel.Token).AsTask();
         await UntilWaiting(locks, table, 1);
+        await Expect(("conflicts shared", 2)); // who gives up before the answer came has met nobody yet
         await cancel.CancelAsync();
         await Should.ThrowAsync<OperationCanceledException>(() => cancelled);
         await Should.ThrowAsync<RangeLockDeadlockException>(async () => await locks.AcquireAsync(table, range, X, Patient with { Owner = first.Owner }));
         var revoked = locks.AcquireAsync(table, range, S, Someone()).AsTask();
         await UntilWaiting(locks, table, 1);
+        await Expect(("conflicts shared", 3));
         await Revoke(held: false);
         await Should.ThrowAsync<RangeLockLostException>(() => revoked);
         await Expect(("wait exclusive", 1), ("hold exclusive", 0), ("conflicts shared", 3), ("losses exclusive", 0));
