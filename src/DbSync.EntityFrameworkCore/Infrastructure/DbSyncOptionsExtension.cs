@@ -5,6 +5,7 @@ using DbSync.EntityFrameworkCore.Routing;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Metadata;
 using Microsoft.EntityFrameworkCore.Migrations;
 using Microsoft.EntityFrameworkCore.Storage;
 using Microsoft.Extensions.DependencyInjection;
@@ -27,6 +28,8 @@ internal sealed class DbSyncOptionsExtension(DbSyncSettings settings) : IDbConte
         services.AddScoped<IResettableService>(p => p.GetRequiredService<DbSyncScope>());
         services.AddScoped<IDatabase, DbSyncDatabase>(); // not TryAdd: it wins in either order of the extensions
         services.AddScoped<IInterceptor, PrimaryWatcher>();
+        services.AddSingleton<IRelationalAnnotationProvider, SyncAnnotationProvider>();
+        services.AddScoped<IMigrationsSqlGenerator, SyncMigrationsSqlGenerator>();
         services.AddScoped<IMigrator>(p => new TellingMigrator(ActivatorUtilities.CreateInstance<NpgsqlMigrator>(p), p.GetRequiredService<IRelationalConnection>()));
     }
 

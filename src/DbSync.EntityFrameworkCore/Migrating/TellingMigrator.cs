@@ -5,13 +5,17 @@ namespace DbSync.EntityFrameworkCore.Migrating;
 
 /// <summary>
 /// EF Core's migrator, which says at the end of each migration that the schema has changed: where event triggers can't be had, the replicas
-/// learn of it by that. Scripts say it too, and a database that knows nothing of DbSync is left alone.
+/// learn of it by that. Columns that came in a table of which some are kept back are published then. Scripts say it too, and a database that knows nothing of DbSync is left alone.
 /// </summary>
 internal sealed class TellingMigrator(IMigrator inner, IRelationalConnection connection) : IMigrator
 {
     // In a block of its own, so that a role without the right has migrated all the same.
     private const string TellSql =
         """
+        DO $dbsync$ BEGIN
+            IF pg_catalog.to_regprocedure('dbsync.apply_choices()') IS NOT NULL THEN PERFORM dbsync.apply_choices(); END IF;
+        EXCEPTION WHEN insufficient_privilege THEN RAISE NOTICE 'DbSync''s publications were not brought up to date: this role may not call dbsync.apply_choices()';
+        END $dbsync$;
         DO $dbsync$ BEGIN
             IF pg_catalog.to_regprocedure('dbsync.schema_changed(boolean)') IS NOT NULL THEN PERFORM dbsync.schema_changed(); END IF;
         EXCEPTION WHEN insufficient_privilege THEN RAISE NOTICE 'DbSync''s replicas were not told: this role may not call dbsync.schema_changed()';

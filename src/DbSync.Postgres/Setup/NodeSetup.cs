@@ -28,12 +28,14 @@ internal sealed class NodeSetup(Primary primary)
         var scripts = await _schema.PendingAsync(cancellationToken);
         var (state, tables) = await primary.UseAsync(
             async c => (await PublicationState.ReadAsync(c, publication, cancellationToken), await TableInspector.ReadAsync(c, cancellationToken)), cancellationToken);
-        var plan = Plan(request, state, tables, server);
-        var sharding = await ShardAsync(request, file, plan, cancellationToken);
+        var choices = await primary.UseAsync(c => TableChoice.ReadAsync(c, cancellationToken), cancellationToken);
+        var plan = Plan(request, state, Admit(request, tables, choices), server);
+        var sharding = await ShardAsync(request with { Sharding = TableChoice.Join(request.Sharding, choices, plan.Tables) }, file, plan, cancellationToken);
         plan = LeaveOut(plan, sharding, request);
         var statements = scripts.Select(ControlSchema.ToSql).ToList();
         var sql = sharding.IsNew ? [ShardMapTable.InsertSql(replica, sharding.Layout!)] : new List<string>();
         sql.AddRange(SetupSql.Publication(publication, state, plan.Tables, request.Tables is not null, server.Version));
+        if (choices.Count > 0) sql.Add("SELECT dbsync.apply_choices();");
         var triggers = await primary.UseAsync(c => SchemaTriggers.ReadAsync(c, cancellationToken), cancellationToken);
         if (triggers.MayCreate) sql.AddRange(triggers.Missing);
         if (request.GrantTo is { } role) sql.AddRange(SetupSql.Grants(role, plan.Tables));
@@ -81,6 +83,18 @@ internal sealed class NodeSetup(Primary primary)
         throw new DbSyncException(
             ErrorCodes.LayoutMismatch, $"No shard is placed on node '{node}'.",
             $"Name one that has shards with --node: {string.Join(", ", layout.Map.Topology.Shards.Select(s => s.Node).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal))}.");
+    }
+
+    /// <summary>Takes out the tables that the application's model keeps from being replicated.</summary>
+    /// <exception cref="DbSyncException">DBS1001 when one of them was named.</exception>
+    private static List<TableFacts> Admit(SetupRequest request, IReadOnlyList<TableFacts> tables, IReadOnlyList<TableChoice> choices)
+    {
+        var kept = choices.Where(c => c.IsLeftOut).Select(c => c.Table).ToHashSet(StringComparer.Ordinal);
+        if (tables.FirstOrDefault(t => kept.Contains(t.ReplicaName) && request.Tables?.Any(n => n == t.ReplicaName || n == $"{t.Schema}.{t.Name}") == true) is { } named)
+            throw new DbSyncException(
+                ErrorCodes.InvalidOption, $"The application's model keeps {named.ReplicaName} from being replicated.",
+                "Leave it out of --tables, or take IsNotReplicated() off the entity and migrate.");
+        return [.. tables.Where(t => !kept.Contains(t.ReplicaName))];
     }
 
     private async Task<ShardingPlan> ShardAsync(SetupRequest request, NodeFile? file, PublicationPlan plan, CancellationToken cancellationToken)

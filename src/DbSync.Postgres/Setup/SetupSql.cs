@@ -35,7 +35,7 @@ internal static class SetupSql
         yield return $"GRANT USAGE ON SCHEMA dbsync TO {to};";
         yield return $"GRANT SELECT ON ALL TABLES IN SCHEMA dbsync TO {to};";
         yield return $"GRANT INSERT, UPDATE, DELETE ON dbsync.node, dbsync.heartbeat, dbsync.verification, dbsync.shard_map TO {to};";
-        yield return $"GRANT EXECUTE ON FUNCTION dbsync.rights(), dbsync.schema_changed(boolean) TO {to};";
+        yield return $"GRANT EXECUTE ON FUNCTION dbsync.rights(), dbsync.schema_changed(boolean), dbsync.apply_choices() TO {to};";
     }
 
     /// <summary>What an application's role needs to move replicas on while it waits, and for range locks.</summary>
@@ -43,7 +43,8 @@ internal static class SetupSql
     {
         var to = PgName.Quote(role);
         yield return $"GRANT USAGE ON SCHEMA dbsync TO {to};";
-        yield return $"GRANT EXECUTE ON FUNCTION dbsync.nudge(), dbsync.schema_changed(boolean), dbsync.lock_epoch(text), dbsync.lock_epoch_advance(text, bigint), "
+        yield return $"GRANT EXECUTE ON FUNCTION dbsync.nudge(), dbsync.schema_changed(boolean), dbsync.apply_choices(), "
+            + $"dbsync.choose_table(regclass, text, text[], text[]), dbsync.release_column(regclass, text), dbsync.lock_epoch(text), dbsync.lock_epoch_advance(text, bigint), "
             + $"dbsync.fence_exclusive(text, bigint, bytea[], bytea[]), dbsync.fence_shared(text, bigint, bytea[], bytea[]) TO {to};";
     }
 
