@@ -229,17 +229,15 @@ internal sealed partial class CopyCoordinator(
             _waiting = notReady.Message;
             LogNotReady(table.ToString(), chunk.Number, notReady.Message);
             if (notReady is { ChangedTo: null, IsGone: false }) return false;
-            foreach (var shard in shards)
-            {
-                await shard.InvokeAsync(
-                    (applier, _) =>
-                    {
-                        if (notReady.ChangedTo is { } changed) applier.Start(changed);
-                        else if (applier.CopyOf(table.Id) is not null) applier.Drop(table.Id);
-                        return true;
-                    },
-                    writes: true);
-            }
+            reading.End(); // before shards that commit together: one that waits for this chunk would keep the others from it
+            await Task.WhenAll(shards.Select(shard => shard.InvokeAsync(
+                (applier, _) =>
+                {
+                    if (notReady.ChangedTo is { } changed) applier.Start(changed);
+                    else if (applier.CopyOf(table.Id) is not null) applier.Drop(table.Id);
+                    return true;
+                },
+                writes: true)));
             throw new TableRestartedException();
         }
         finally
