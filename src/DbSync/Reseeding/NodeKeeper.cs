@@ -91,7 +91,9 @@ internal sealed partial class NodeKeeper(
         {
             await stop.CancelAsync();
             await companions.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            Volatile.Write(ref _last, node.Status());
+            var last = node.Status();
+            _hasServed |= !last.Copying && Lsn.Parse(last.AppliedLsn) > Lsn.Zero && Lsn.Parse(last.PrimaryLsn) > Lsn.Zero; // it may have ended before anybody looked
+            Volatile.Write(ref _last, last);
             Volatile.Write(ref _node, null);
         }
         await companions; // one of them may have failed, and stopped the node with it
