@@ -9,33 +9,97 @@ public sealed class CopyCoordinatorTests
     private static readonly TableSchema Table = TestTable.Create("t", oid: 1);
     private static readonly CopyOptions Options = new() { RetryDelay = TimeSpan.FromMilliseconds(1) };
 
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     /// <summary>It is on a thread of its own, which is not waited for: what it marks then would hold the stream up for ever.</summary>
     [Fact]
     public async Task A_reader_that_begins_after_it_was_given_up_holds_nothing_back()
     {
-        using var worker = new ShardWorker(new FakeShardStore("s0"), new PipelineOptions(), new PartPool(256, 1000, 1 << 20), new DelayMeter(TimeProvider.System), TimeProvider.System);
+        using var worker = Worker(new FakeShardStore("s0"), Pool());
         worker.Applier.Start(Table);
         worker.Start();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        var source = new LateSource(stop);
-        using var coordinator = new CopyCoordinator(
-            source, [worker], new EverywherePlacement(), () => { }, Options, TimeProvider.System, NullLogger<CopyCoordinator>.Instance);
-        await Should.ThrowAsync<OperationCanceledException>(() => coordinator.RunAsync(stop.Token).WaitAsync(TimeSpan.FromSeconds(20), Cancel));
+        Func<Task<SnapshotDemand>>? begin = null;
+        using var coordinator = Coordinator([worker], async locked =>
+        {
+            begin = locked;
+            await stop.CancelAsync();
+            throw new OperationCanceledException(stop.Token);
+        });
+        await Should.ThrowAsync<OperationCanceledException>(() => coordinator.RunAsync(stop.Token).WaitAsync(Patience, Cancel));
 
-        await Should.ThrowAsync<OperationCanceledException>(() => source.BeginLateAsync().WaitAsync(TimeSpan.FromSeconds(20), Cancel));
+        await Should.ThrowAsync<OperationCanceledException>(() => begin!().WaitAsync(Patience, Cancel));
         (await worker.AskAsync(applier => applier.CopyOf(Table.Id)!.Judge(TestTable.Row(1), 5))).ShouldBe(ChunkJudgement.Drop);
         await worker.StopAsync();
     }
 
-    /// <summary>A primary on which everything is stopped while the first chunk is about to be read.</summary>
-    private sealed class LateSource(CancellationTokenSource stop) : ICopySource
+    /// <summary>One of two shards that commit together stands at the change for the sake of the chunk; the other one's commit can't come before.</summary>
+    [Fact]
+    public async Task A_chunk_that_finds_its_table_changed_holds_up_no_shard_that_commits_with_another()
     {
-        private Func<Task<SnapshotDemand>>? _locked;
+        var pool = Pool();
+        var (other, reached) = (TestTable.Create("other", oid: 2), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        var store = new FakeShardStore("s1") { OnInsert = reached.SetResult };
+        store.Tables.Add(new TableRecord(other, TableState.Live, Planned: true, Lsn.Zero));
+        ShardWorker first = Worker(new FakeShardStore("s0"), pool), second = Worker(store, pool);
+        using (first)
+        using (second)
+        {
+            var gate = new CommitGate([first, second], pool);
+            foreach (var worker in new[] { first, second })
+            {
+                worker.Applier.Start(Table);
+                worker.Start();
+            }
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+            var attempts = 0;
+            using var coordinator = Coordinator([first, second], async locked =>
+            {
+                await locked();
+                if (++attempts > 1)
+                {
+                    await stop.CancelAsync();
+                    throw new OperationCanceledException(stop.Token);
+                }
+                gate.BeginQueueing();
+                first.Queue.Enqueue(Part(part => { }), Cancel);
+                second.Queue.Enqueue(Part(part =>
+                {
+                    part.Add(ChangeKind.Insert, other, TestTable.Row(1, "v"));
+                    part.Add(ChangeKind.Truncate, Table);
+                }), Cancel);
+                gate.EndQueueing(ends: true);
+                await reached.Task.WaitAsync(Patience, Cancel); // the next change waits for this chunk
+                await Eventually.Async(() => first.Queue.IsIdle, cancellationToken: Cancel); // applied, and not committed
+                throw new ChunkNotReadyException("t has changed its shape", TestTable.Create("t", columns: 3, oid: 1));
+            });
+            await Should.ThrowAsync<OperationCanceledException>(() => coordinator.RunAsync(stop.Token).WaitAsync(Patience, Cancel));
+            attempts.ShouldBe(2);
+            await Eventually.Async(() => (first.Applied, second.Applied) == (new Lsn(100), new Lsn(100)), cancellationToken: Cancel);
+            await Task.WhenAll(first.StopAsync(), second.StopAsync());
+        }
+    }
 
-        public Task BeginLateAsync() => _locked!();
+    private static TransactionPart Part(Action<TransactionPart> fill)
+    {
+        var part = new TransactionPart(64) { Xid = 8, CommitLsn = new Lsn(90), EndLsn = new Lsn(100), Begins = true, Ends = true };
+        fill(part);
+        return part;
+    }
 
+    private static PartPool Pool() => new(256, 1000, 1 << 20);
+
+    private static ShardWorker Worker(FakeShardStore store, PartPool pool) =>
+        new(store, new PipelineOptions(), pool, new DelayMeter(TimeProvider.System), TimeProvider.System);
+
+    private static CopyCoordinator Coordinator(IReadOnlyList<ShardWorker> shards, Func<Func<Task<SnapshotDemand>>, Task> read) =>
+        new(new OneChunk(read), shards, new EverywherePlacement(), () => { }, Options, TimeProvider.System, NullLogger<CopyCoordinator>.Instance);
+
+    /// <summary>A primary whose tables are one chunk each, which can't be read.</summary>
+    private sealed class OneChunk(Func<Func<Task<SnapshotDemand>>, Task> read) : ICopySource
+    {
         public Task<IReadOnlyList<ChunkBound>> PlanAsync(TableSchema table, long chunkBytes, CancellationToken cancellationToken) =>
             Task.FromResult<IReadOnlyList<ChunkBound>>([]);
 
@@ -44,9 +108,8 @@ public sealed class CopyCoordinatorTests
         public async Task<TransactionSnapshot> ReadChunkAsync(
             TableSchema table, ChunkRecord chunk, Func<Task<SnapshotDemand>> locked, ChunkRows rows, CancellationToken cancellationToken)
         {
-            _locked = locked;
-            await stop.CancelAsync();
-            throw new OperationCanceledException(cancellationToken);
+            await read(locked);
+            throw new InvalidOperationException("No rows are here.");
         }
 
         public Task<Lsn> InsertPositionAsync(CancellationToken cancellationToken) => throw new InvalidOperationException("Nothing is complete.");
