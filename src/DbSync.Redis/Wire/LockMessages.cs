@@ -18,7 +18,14 @@ internal sealed class LockMessages(IConnectionMultiplexer redis, RedisChannel ch
     {
         if (!_started) return;
         redis.ConnectionRestored -= Restored;
-        await redis.GetSubscriber().UnsubscribeAsync(channel, flags: CommandFlags.FireAndForget);
+        try
+        {
+            await redis.GetSubscriber().UnsubscribeAsync(channel, flags: CommandFlags.FireAndForget);
+        }
+        catch (Exception failure) when (failure is ObjectDisposedException or RedisException)
+        {
+            // The application has closed the connection first, and the subscription went with it.
+        }
     }
 
     private async ValueTask Subscribe()
