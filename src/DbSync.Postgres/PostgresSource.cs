@@ -112,7 +112,11 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
     public Task ReadRowsAsync(TableSchema table, IReadOnlyList<byte[]> keys, ISharedSnapshot snapshot, ChunkRows rows, CancellationToken cancellationToken) =>
         _reader.ReadRowsAsync(table, keys, ((SharedSnapshot)snapshot).ExportedAs, rows, cancellationToken);
 
-    public ValueTask DisposeAsync() => _primary.DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        _spill?.Close(); // a stream that nobody waits for may still be opening
+        return _primary.DisposeAsync();
+    }
 
     private SlotState CheckSlot(Lsn position)
     {

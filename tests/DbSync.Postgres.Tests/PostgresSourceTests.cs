@@ -1,4 +1,5 @@
 using DbSync.Testing;
+using Npgsql;
 
 namespace DbSync.Postgres.Tests;
 
@@ -21,6 +22,30 @@ public sealed class PostgresSourceTests(PostgresFixture postgres) : ChangeSource
             var xid = ulong.Parse(await ScalarAsync("SELECT backend_xid::text FROM pg_stat_activity WHERE datname = current_database() AND backend_xid IS NOT NULL"));
             ((uint)newest).ShouldBeGreaterThan((uint)xid);
         }
+    }
+
+    [Fact]
+    public async Task A_stream_that_opens_when_its_source_is_gone_leaves_the_data_directory_alone()
+    {
+        (await StartAsync()).Dispose(); // the slot is there
+        var start = Lsn.Parse(await ScalarAsync($"SELECT confirmed_flush_lsn::text FROM pg_replication_slots WHERE slot_name = '{Slot}'"));
+        using var directory = new TemporaryDirectory();
+        var address = new NpgsqlConnectionStringBuilder(ConnectionString);
+        await using var proxy = FaultProxy.Before(address.Port);
+        (address.Host, address.Port) = ("127.0.0.1", proxy.Port);
+        proxy.Delay(TimeSpan.FromMilliseconds(50)); // so that the walsender's connection takes a while
+        using var stop = new CancellationTokenSource();
+        var source = Source(address.ConnectionString, Slot, directory);
+        var opening = source.OpenAsync(start, stop.Token);
+        await Eventually.Async(() => proxy.Accepted > 1 || opening.IsCompleted); // the first looks at the slot
+        proxy.Stall();
+        await stop.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(opening);
+        await source.DisposeAsync();
+        Directory.Exists(directory["spill"]).ShouldBeFalse("the stream was open before it was told to stop");
+        proxy.Mend();
+        await Eventually.Async(() => proxy.Ended == proxy.Accepted);
+        Directory.Exists(directory["spill"]).ShouldBeFalse();
     }
 
     public override async ValueTask DisposeAsync()

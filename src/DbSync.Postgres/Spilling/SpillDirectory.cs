@@ -13,7 +13,9 @@ internal sealed class SpillDirectory(string path, long bytesMax, TimeSpan pause,
     /// <summary>The folder's name in a data directory.</summary>
     public const string FolderName = "spill";
 
+    private readonly Lock _gate = new();
     private DateTimeOffset _pausedUntil;
+    private bool _isClosed;
     private long _files;
 
     /// <summary>What the files hold now, in bytes.</summary>
@@ -24,12 +26,26 @@ internal sealed class SpillDirectory(string path, long bytesMax, TimeSpan pause,
 
     /// <summary>Deletes what an earlier stream left and makes the folder, closed to everybody but its owner.</summary>
     /// <exception cref="DbSyncException">DBS3102 the folder can't be used.</exception>
-    public void Prepare() => Guard(() =>
+    /// <exception cref="ObjectDisposedException">The node has let go of its data directory, which may be another's by now.</exception>
+    public void Prepare()
     {
-        if (Directory.Exists(path)) Directory.Delete(path, recursive: true);
-        DataDirectory.Create(path);
-        return Bytes = 0;
-    });
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_isClosed, this);
+            Guard(() =>
+            {
+                if (Directory.Exists(path)) Directory.Delete(path, recursive: true);
+                DataDirectory.Create(path);
+                return Bytes = 0;
+            });
+        }
+    }
+
+    /// <summary>From now on no stream prepares the folder, not even one that was being opened before.</summary>
+    public void Close()
+    {
+        lock (_gate) _isClosed = true;
+    }
 
     /// <summary>A new file in it.</summary>
     /// <exception cref="DbSyncException">DBS3102 it can't be made.</exception>

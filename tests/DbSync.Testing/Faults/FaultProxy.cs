@@ -31,6 +31,7 @@ public sealed class FaultProxy : IAsyncDisposable
     private readonly string _host;
     private readonly Task _accepting;
     private int _port;
+    private int _ended;
     private bool _cut;
 
     private FaultProxy(string host, int port)
@@ -45,6 +46,9 @@ public sealed class FaultProxy : IAsyncDisposable
 
     /// <summary>How many connections have ever been made through it.</summary>
     public int Accepted { get; private set; }
+
+    /// <summary>How many of those are over: both ends are closed, and what had arrived was passed on.</summary>
+    public int Ended => Volatile.Read(ref _ended);
 
     internal NetworkFaults Faults { get; } = new();
 
@@ -131,8 +135,14 @@ public sealed class FaultProxy : IAsyncDisposable
                 }
 
                 _connections.Add(connection);
-                _ = connection.RunAsync(_host, _port, _stop.Token);
+                _ = RunAsync(connection, _port);
             }
         }
+    }
+
+    private async Task RunAsync(ProxiedConnection connection, int port)
+    {
+        await connection.RunAsync(_host, port, _stop.Token).ConfigureAwait(false);
+        Interlocked.Increment(ref _ended);
     }
 }
