@@ -90,6 +90,9 @@ internal sealed class PostgresSource : IChangeSource, ICopySource
         ulong.Parse(await _primary.ScalarAsync<string>(
             "SELECT pg_catalog.pg_current_xact_id()::text", cancellationToken)); // a snapshot's xmax is only past what has ended
 
+    public async Task<TransactionSnapshot> SnapshotAsync(CancellationToken cancellationToken) =>
+        TransactionSnapshot.Parse(await _primary.ScalarAsync<string>("SELECT pg_catalog.pg_current_snapshot()::text", cancellationToken));
+
     public async Task<Lsn> InsertPositionAsync(CancellationToken cancellationToken) =>
         Lsn.Parse(await _primary.ScalarAsync<string>("SELECT pg_catalog.pg_current_wal_insert_lsn()::text", cancellationToken));
 

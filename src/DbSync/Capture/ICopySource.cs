@@ -30,6 +30,9 @@ internal interface ICopySource
     /// <summary>A transaction id newer than all that have been given out: whatever ran until now is below it.</summary>
     Task<ulong> NextTransactionAsync(CancellationToken cancellationToken);
 
+    /// <summary>The present snapshot: every later look at the primary sees at least what it sees.</summary>
+    Task<TransactionSnapshot> SnapshotAsync(CancellationToken cancellationToken);
+
     /// <summary>The position up to which the primary's log has been written now.</summary>
     Task<Lsn> InsertPositionAsync(CancellationToken cancellationToken);
 

@@ -43,6 +43,7 @@ internal sealed partial class PublicationWatch(
             (applier, _) => applier.Tables.ToDictionary(t => t.Schema.Id, t => t.Schema.Entry), writes: false)));
         if (seen.All(here => here.Count == entries.Count && entries.All(e => here.TryGetValue(e.Key, out var entry) && entry == e.Value))) return;
 
+        var looked = await positions.SnapshotAsync(cancellationToken);
         var published = await source.DescribeAsync(cancellationToken);
         var fence = await positions.InsertPositionAsync(cancellationToken);
         await applied.WaitAsync(fence, cancellationToken);
@@ -51,7 +52,7 @@ internal sealed partial class PublicationWatch(
         for (var i = 0; i < shards.Count; i++)
         {
             var before = seen[i];
-            var changed = await shards[i].InvokeAsync((applier, _) => applier.Align(published, before), writes: true);
+            var changed = await shards[i].InvokeAsync((applier, _) => applier.Align(published, before, looked), writes: true);
             started.UnionWith(changed.Started.Select(t => t.ReplicaName));
             dropped.UnionWith(changed.Dropped.Select(t => t.ReplicaName));
         }

@@ -99,6 +99,7 @@ internal sealed partial class ChangeApplier
 
     private void StartOver(TableSchema table, uint xid)
     {
+        Learn(table.Id, xid);
         if (!table.Id.IsShadow) Remember(Start(table), xid);
         else
         {

@@ -18,12 +18,14 @@ internal sealed partial class ChangeApplier
         switch (reader.Kind)
         {
             case ChangeKind.Alter:
+                Learn(table.Id, part.Xid);
                 Alter(table, TableAlteration.Read(cells), part);
                 break;
             case ChangeKind.Rewrite:
                 _rewritten.Add(table.Id);
                 break;
             case ChangeKind.Drop:
+                Learn(table.Id, part.Xid);
                 Leave(table.Id, isGone: Cell.Read(ref cells).Integer == 1, part.Xid);
                 break;
             case ChangeKind.DropIndex:
@@ -90,9 +92,13 @@ internal sealed partial class ChangeApplier
                 continue;
             }
             var before = copy.Record.Schema;
+            if (judgement == ChunkJudgement.Skip)
+            {
+                if (!copy.IsComplete) Remember(copy, xid); // what is not here yet must be read by a snapshot that sees it
+                before = before with { Entry = table.Entry }; // what was in no log while the table was left out is in what was read since
+            }
             var isAlike = before.StoresLike(table) && !table.IsPublishedAnewSince(before);
-            if (judgement == ChunkJudgement.Skip && !copy.IsComplete) Remember(copy, xid); // what is not here yet must be read by a snapshot that sees it
-            if (isAlike && (judgement == ChunkJudgement.Skip || (!rewritten && TableChange.KeepsPartitions(before, table, flags) && TableChange.KeepsLabels(before, table)))) Refresh(copy, table);
+            if (isAlike && (judgement == ChunkJudgement.Skip || (!rewritten && TableChange.KeepsPartitions(before, table, flags) && TableChange.KeepsLabels(before, table)))) Refresh(copy, table, before.Entry);
             else if (judgement == ChunkJudgement.Apply) StartAgain(table, xid);
             return; // of a chunk that is not here yet, its reader finds out what shape it has
         }
@@ -104,13 +110,13 @@ internal sealed partial class ChangeApplier
     /// </summary>
     public void Describe(TableCopy copy, TableSchema table)
     {
-        if (!copy.Record.Schema.IsDescribedLike(table)) Refresh(copy, table);
+        if (!copy.Record.Schema.IsDescribedLike(table)) Refresh(copy, table, copy.Record.Schema.Entry);
     }
 
     /// <summary>What the rows don't depend on.</summary>
-    private void Refresh(TableCopy copy, TableSchema table)
+    private void Refresh(TableCopy copy, TableSchema table, uint entry)
     {
-        copy.Record = copy.Record with { Schema = copy.Record.Schema with { Identity = table.Identity, Indexes = table.Indexes, Enums = table.Enums, Marks = table.Marks, Partitions = table.Partitions } };
+        copy.Record = copy.Record with { Schema = copy.Record.Schema with { Entry = entry, Identity = table.Identity, Indexes = table.Indexes, Enums = table.Enums, Marks = table.Marks, Partitions = table.Partitions } };
         _store.SaveSchema(copy.Record, withIndexes: copy.Record.State == TableState.CatchingUp);
     }
 
@@ -132,7 +138,7 @@ internal sealed partial class ChangeApplier
             if (_live.ContainsKey(whole.Id)) StartAgain(rest, xid); // its rows went without a word
             else if (_copies.TryGetValue(whole.Id, out var parted))
             {
-                if (parted.JudgeTruncate(xid) == ChunkJudgement.Skip) Refresh(parted, rest);
+                if (parted.JudgeTruncate(xid) == ChunkJudgement.Skip) Refresh(parted, rest, rest.Entry);
                 else StartAgain(rest, xid);
             }
         }
@@ -143,7 +149,7 @@ internal sealed partial class ChangeApplier
         foreach (var record in Tables.Where(t => t.Schema.Schema == index.Schema && t.Schema.Indexes.Any(i => i.Name == index.Name)).ToList())
         {
             var schema = record.Schema with { Indexes = record.Schema.Indexes.RemoveAll(i => i.Name == index.Name) };
-            if (_copies.TryGetValue(schema.Id, out var copy)) Refresh(copy, schema);
+            if (_copies.TryGetValue(schema.Id, out var copy)) Refresh(copy, schema, schema.Entry);
             else if (_live.ContainsKey(schema.Id))
             {
                 _live[schema.Id] = record with { Schema = schema };

@@ -110,22 +110,6 @@ internal sealed partial class ChangeApplier
         Reenter();
     }
 
-    /// <summary>Starts what is published and not here, or published anew, and drops what is published no longer.</summary>
-    /// <param name="published">The tables of the publication.</param>
-    /// <param name="seen">The entries that the tables here had when the publication was read: what has changed since is left as it is.</param>
-    /// <returns>What was started and what was dropped.</returns>
-    public (IReadOnlyList<TableSchema> Started, IReadOnlyList<TableSchema> Dropped) Align(
-        IReadOnlyList<TableSchema> published, IReadOnlyDictionary<TableId, uint> seen)
-    {
-        var here = Tables.Select(t => t.Schema).ToDictionary(t => t.Id);
-        bool HasStayed(TableSchema table) => seen.TryGetValue(table.Id, out var entry) && entry == table.Entry;
-        var dropped = here.Values.ExceptBy(published.Select(t => t.Id), t => t.Id).Where(HasStayed).ToList();
-        var started = published.Where(t => !here.TryGetValue(t.Id, out var known) || known.Entry != t.Entry && HasStayed(known)).ToList();
-        foreach (var table in dropped) Drop(table.Id);
-        foreach (var table in started) Start(table);
-        return (started, dropped);
-    }
-
     /// <summary>Makes the tables readable whose copies hold everything up to <paramref name="position"/>.</summary>
     public bool Promote(Lsn position)
     {
@@ -296,14 +280,21 @@ internal sealed partial class ChangeApplier
     {
         _current = table;
         if (_entered.TryGetValue(table, out _how)) return;
-        if (_live.TryGetValue(table.Id, out var record))
+        if (IsNew(table))
         {
-            if (!record.Schema.StoresLike(table) || table.IsPublishedAnewSince(record.Schema)) Start(table);
+            Learn(table.Id, _part!.Xid);
+            Start(table);
         }
-        else if (!_copies.TryGetValue(table.Id, out var copy) || table.IsPublishedAnewSince(copy.Record.Schema) || (copy.Record.IsSuspect && !copy.Record.Schema.StoresLike(table))) Start(table);
         _how = new Entered(_live.ContainsKey(table.Id), IsSuspect(table.Id), _copies.ContainsKey(table.Id.Shadow) ? table with { Id = table.Id.Shadow } : null);
         _current = table;
         _entered.Add(table, _how);
+    }
+
+    /// <summary>True when the stream's table is not here, or is here as it no longer is.</summary>
+    private bool IsNew(TableSchema table)
+    {
+        if (_live.TryGetValue(table.Id, out var record)) return !record.Schema.StoresLike(table) || table.IsPublishedAnewSince(record.Schema);
+        return !_copies.TryGetValue(table.Id, out var copy) || table.IsPublishedAnewSince(copy.Record.Schema) || (copy.Record.IsSuspect && !copy.Record.Schema.StoresLike(table));
     }
 
     private TableCopy Track(TableCopy copy)

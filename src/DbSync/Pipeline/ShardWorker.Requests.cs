@@ -13,7 +13,7 @@ internal sealed partial class ShardWorker
     {
         _store.Begin(durable: false);
         if (layout is not null && _store.LoadLayout() is null) Applier.Switch(layout);
-        Applier.Align(published, Applier.Tables.ToDictionary(t => t.Schema.Id, t => t.Schema.Entry));
+        Applier.Align(published, Applier.Tables.ToDictionary(t => t.Schema.Id, t => t.Schema.Entry), looked: null);
         foreach (var table in Applier.Tables.Where(t => startOver.Contains(t.Schema.ReplicaName, StringComparer.Ordinal)).ToList()) Applier.Start(table.Schema);
         _store.Commit(_store.Position);
     }

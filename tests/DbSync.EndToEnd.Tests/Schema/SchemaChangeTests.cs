@@ -150,6 +150,37 @@ public sealed class SchemaChangeTests(PostgresFixture postgres)
         await SchemaNode.ShouldBeEqualAsync(node);
     }
 
+    /// <summary>The stream has the commit long before the catalog shows what it did; what the catalog says meanwhile is old.</summary>
+    [Fact]
+    public async Task A_new_table_whose_commit_waits_for_a_standby_stays_here()
+    {
+        await using var server = await PostgresServer.StartAsync(cancellationToken: Cancel);
+        await using var node = await SchemaNode.StartAsync(await server.CreateDatabaseAsync(cancellationToken: Cancel), "");
+        node.Options = new NodeOptions { HeartbeatInterval = TimeSpan.FromMilliseconds(50) };
+        node.Run();
+        await node.CatchUpAsync();
+        await server.ExecuteAsync("ALTER SYSTEM SET synchronous_standby_names = 'missing'", cancellationToken: Cancel);
+        await server.ExecuteAsync("SELECT pg_reload_conf()", cancellationToken: Cancel);
+        await Eventually.Async(async _ => (string)(await node.ScalarAsync("SHOW synchronous_standby_names"))! == "missing", cancellationToken: Cancel);
+        var waiting = node.ExecuteAsync("CREATE TABLE late (id int PRIMARY KEY); INSERT INTO late VALUES (1)");
+        const string Here = "SELECT count(*) FROM \"dbsync.table\" WHERE name = 'late'";
+        await Eventually.Async(() => ShardRows.Integer(SchemaNode.File(node), Here) == 1, cancellationToken: Cancel);
+        for (var look = 1; look <= 3; look++)
+        {
+            var lookedAt = await LookedAtAsync(node);
+            await Eventually.Async(async _ => await LookedAtAsync(node) > lookedAt, cancellationToken: Cancel);
+            ShardRows.Integer(SchemaNode.File(node), Here).ShouldBe(1);
+        }
+        await server.ExecuteAsync("ALTER SYSTEM RESET synchronous_standby_names", cancellationToken: Cancel);
+        await server.ExecuteAsync("SELECT pg_reload_conf()", cancellationToken: Cancel);
+        await waiting;
+        await SchemaNode.ShouldBeEqualAsync(node);
+    }
+
+    /// <summary>When the node last asked the catalog which tables are published.</summary>
+    private static async Task<DateTime> LookedAtAsync(NodeUnderTest node) => (DateTime)(await node.ScalarAsync(
+        "SELECT coalesce(max(query_start), '-infinity') FROM pg_stat_activity WHERE query LIKE '%pg_get_publication_tables%' AND pid <> pg_backend_pid()"))!;
+
     private static async Task WriteAsync(NodeUnderTest node, int seed, CancellationToken stop)
     {
         var random = new Random(seed);

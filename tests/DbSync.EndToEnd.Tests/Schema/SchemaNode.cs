@@ -12,9 +12,15 @@ internal static class SchemaNode
     /// <param name="postgres">The server.</param>
     /// <param name="schema">The tables; the first is <c>first</c>.</param>
     /// <param name="logged">Whether the primary logs schema changes by itself.</param>
-    public static async Task<NodeUnderTest> StartAsync(PostgresFixture postgres, string schema, bool logged = true)
+    public static async Task<NodeUnderTest> StartAsync(PostgresFixture postgres, string schema, bool logged = true) =>
+        await StartAsync(await postgres.CreateDatabaseAsync(Cancel), schema, logged);
+
+    /// <param name="database">The connection string of an empty database.</param>
+    /// <param name="schema">The tables; the first is <c>first</c>.</param>
+    /// <param name="logged">Whether the primary logs schema changes by itself.</param>
+    public static async Task<NodeUnderTest> StartAsync(string database, string schema, bool logged = true)
     {
-        var node = await NodeUnderTest.CreateAsync(await postgres.CreateDatabaseAsync(Cancel), $"CREATE TABLE first (id int PRIMARY KEY, v text); {schema}", "first", Cancel);
+        var node = await NodeUnderTest.CreateAsync(database, $"CREATE TABLE first (id int PRIMARY KEY, v text); {schema}", "first", Cancel);
         await node.ExecuteAsync($"COMMENT ON PUBLICATION {Publication} IS 'DbSync: every table that can be published'");
         if (logged) await node.LogSchemaChangesAsync(Cancel);
         return node;

@@ -112,6 +112,8 @@ public sealed class CopyCoordinatorTests
             throw new InvalidOperationException("No rows are here.");
         }
 
+        public Task<TransactionSnapshot> SnapshotAsync(CancellationToken cancellationToken) => throw new InvalidOperationException("The catalog is not looked at.");
+
         public Task<Lsn> InsertPositionAsync(CancellationToken cancellationToken) => throw new InvalidOperationException("Nothing is complete.");
 
         public Task<int[]> FindChunksAsync(TableSchema table, IReadOnlyList<ChunkBound> bounds, IReadOnlyList<byte[]> keys, CancellationToken cancellationToken) =>

@@ -40,7 +40,52 @@ public sealed class ChangeApplierTests
         applier.CopyOf(Table.Id)!.Dropped.ShouldBe([9UL]);
     }
 
+    [Fact]
+    public void A_copy_that_reads_its_rows_after_a_new_entry_of_the_publication_goes_on_under_it()
+    {
+        var applier = Applier();
+        applier.Start(Table with { Entry = 5 });
+        applier.Apply(Alter(Table with { Entry = 6 }, xid: 9));
+        applier.CopyOf(Table.Id)!.Record.Schema.Entry.ShouldBe(6u);
+        applier.CopyOf(Table.Id)!.Dropped.ShouldBe([9UL], "the rows must be read by a snapshot that sees it");
+    }
+
+    [Theory]
+    [InlineData("8:12:9", true)] // logged, and not shown to others yet
+    [InlineData("8:12:", false)]
+    [InlineData("12:12:", false)]
+    public void What_the_catalog_shows_of_the_time_before_the_log_does_not_count(string looked, bool isOld)
+    {
+        var (seen, snapshot) = (new Dictionary<TableId, uint> { [Table.Id] = 6 }, TransactionSnapshot.Parse(looked));
+        var applier = Applier();
+        applier.Apply(Alter(Table with { Entry = 6 }, xid: 9));
+        applier.Align([Table with { Entry = 5 }], seen, snapshot).Started.Any().ShouldBe(!isOld);
+
+        applier = Applier();
+        applier.Apply(Alter(Table with { Entry = 6 }, xid: 9));
+        applier.Align([], seen, snapshot).Dropped.Any().ShouldBe(!isOld);
+
+        applier = Applier();
+        applier.Apply(Alter(Table with { Entry = 6 }, xid: 2));
+        applier.Apply(Drop(Table, xid: 9));
+        applier.Align([Table with { Entry = 6 }], seen, snapshot).Started.Any().ShouldBe(!isOld);
+    }
+
     private ChangeApplier Applier() => new(_store) { WaitForChunk = () => throw new InvalidOperationException("Nothing is in flight."), WaitForMove = _ => throw new InvalidOperationException("Nothing moves.") };
+
+    private static TransactionPart Alter(TableSchema table, uint xid)
+    {
+        var part = new TransactionPart(64) { Xid = xid, Begins = true, Ends = true };
+        part.Add(ChangeKind.Alter, table, TestTable.Row([(long)AlterationFlags.None, .. Enumerable.Repeat((object?)null, table.Columns.Length)]));
+        return part;
+    }
+
+    private static TransactionPart Drop(TableSchema table, uint xid)
+    {
+        var part = new TransactionPart(64) { Xid = xid, Begins = true, Ends = true };
+        part.Add(ChangeKind.Drop, table, TestTable.Row(1));
+        return part;
+    }
 
     private static TransactionPart Insert(TableSchema table, uint xid)
     {
