@@ -26,7 +26,7 @@ internal sealed class ControlSchema(Primary primary)
     public static IReadOnlyList<(string Name, string Sql)> Scripts { get; } = LoadScripts();
 
     /// <summary>The scripts that have not run on the primary yet.</summary>
-    /// <exception cref="DbSyncException">DBS2004 when the primary's schema is newer, or a script has changed since it ran.</exception>
+    /// <exception cref="DbSyncException">DBS2004 when the primary's schema is newer, or a script has changed since it ran; DBS2014 when it is somebody else's.</exception>
     public Task<IReadOnlyList<(string Name, string Sql)>> PendingAsync(CancellationToken cancellationToken) => primary.UseAsync(
         connection => PendingAsync(connection, cancellationToken), cancellationToken);
 
@@ -44,6 +44,7 @@ internal sealed class ControlSchema(Primary primary)
         {
             var pending = await PendingAsync(connection, cancellationToken);
             if (pending.Count == 0) return [];
+            if (pending.Count == Scripts.Count) await ControlSchemaGuard.MakeAsync(connection, cancellationToken);
             var upgrade = DeployChanges.To
                 .PostgresqlDatabase(primary.ConnectionString)
                 .WithScripts(pending.Select(s => new SqlScript(s.Name, s.Sql)))
@@ -66,10 +67,11 @@ internal sealed class ControlSchema(Primary primary)
     private static async Task<IReadOnlyList<(string Name, string Sql)>> PendingAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         var applied = new Dictionary<string, string>(StringComparer.Ordinal);
-        await using (var exists = Primary.Command(connection, "SELECT pg_catalog.to_regclass('dbsync.migration') IS NOT NULL"))
+        await using (var exists = Primary.Command(connection, "SELECT EXISTS (SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = 'dbsync' AND c.relname = 'migration')"))
         {
             if ((bool)(await exists.ExecuteScalarAsync(cancellationToken))!)
             {
+                await ControlSchemaGuard.CheckAsync(connection, cancellationToken);
                 await using var read = Primary.Command(connection, "SELECT name, checksum FROM dbsync.migration");
                 await using var reader = await read.ExecuteReaderAsync(cancellationToken);
                 while (await reader.ReadAsync(cancellationToken)) applied.Add(reader.GetString(0), reader.GetString(1));

@@ -54,6 +54,85 @@ public sealed class ControlSchemaTests(PostgresFixture postgres)
         (await Should.ThrowAsync<DbSyncException>(() => schema.PendingAsync(Cancel))).Code.ShouldBe(ErrorCodes.ControlSchemaNewer);
     }
 
+    private const string Choices =
+        """
+        CREATE SCHEMA dbsync;
+        CREATE TABLE dbsync.table_choice (relation regclass PRIMARY KEY, placement text NOT NULL, shard_key text[] NOT NULL DEFAULT '{}',
+            hidden text[] NOT NULL DEFAULT '{}', placed_as text, taken_from text[] NOT NULL DEFAULT '{}');
+        CREATE TABLE public.sales (id int PRIMARY KEY);
+        INSERT INTO dbsync.table_choice VALUES ('public.sales', 'sharded', '{id}');
+        """;
+
+    private const string Spy = "CREATE TABLE public.seen (who text); CREATE FUNCTION public.spy() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.seen VALUES (current_user); RETURN NULL; END $$;";
+
+    [Fact]
+    public async Task What_migrations_chose_before_is_kept_and_nothing_else_of_the_role_that_wrote_it()
+    {
+        var (connectionString, _) = await PlantAsync(
+            $"{Choices} {Spy} CREATE TRIGGER t AFTER INSERT OR UPDATE OR DELETE ON dbsync.table_choice EXECUTE FUNCTION public.spy(); GRANT ALL ON SCHEMA dbsync TO PUBLIC; GRANT ALL ON dbsync.table_choice TO PUBLIC");
+        await using var primary = new Primary(connectionString);
+        await new ControlSchema(primary).UpgradeAsync(Cancel);
+        (await primary.ScalarAsync<string>("SELECT string_agg(relation::text || placement || shard_key::text, ';') FROM dbsync.table_choice", Cancel)).ShouldBe("salessharded{id}");
+        await primary.ExecuteAsync("UPDATE dbsync.table_choice SET hidden = '{}'", Cancel);
+        (await primary.ScalarAsync<long>("SELECT count(*) FROM public.seen", Cancel)).ShouldBe(0);
+        (await primary.ScalarAsync<bool>("SELECT nspowner = current_user::regrole AND nspacl IS NULL FROM pg_namespace WHERE nspname = 'dbsync'", Cancel)).ShouldBeTrue();
+        (await primary.ScalarAsync<bool>("SELECT bool_and(relowner = current_user::regrole) FROM pg_class WHERE relnamespace = 'dbsync'::regnamespace", Cancel)).ShouldBeTrue();
+    }
+
+    [Theory]
+    [InlineData("CREATE SCHEMA dbsync; CREATE FUNCTION dbsync.rights(int) RETURNS int LANGUAGE sql AS 'SELECT 1'", "rights")]
+    [InlineData("CREATE SCHEMA dbsync; CREATE VIEW dbsync.table_choice AS SELECT 1 AS relation", "table_choice")]
+    [InlineData("CREATE SCHEMA dbsync; CREATE TABLE dbsync.table_choice (relation regclass, placement varchar, shard_key text[], hidden text[], placed_as text, taken_from text[])", "table_choice")]
+    [InlineData("CREATE SCHEMA dbsync; CREATE TABLE dbsync.fence (id int)", "fence")]
+    public async Task A_schema_with_something_else_in_it_is_left_as_it_is(string planted, string named)
+    {
+        var (connectionString, role) = await PlantAsync(planted);
+        await using var primary = new Primary(connectionString);
+        var refusal = await Should.ThrowAsync<DbSyncException>(() => new ControlSchema(primary).UpgradeAsync(Cancel));
+        refusal.Code.ShouldBe(ErrorCodes.ControlSchemaForeign);
+        refusal.Message.ShouldContain(named);
+        (await primary.ScalarAsync<bool>($"SELECT nspowner = '{role}'::regrole FROM pg_namespace WHERE nspname = 'dbsync'", Cancel)).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task A_set_up_that_another_role_has_forged_is_not_used()
+    {
+        var (connectionString, role) = await PlantAsync("CREATE SCHEMA dbsync; CREATE TABLE dbsync.migration (name text, checksum text)");
+        await using var primary = new Primary(connectionString);
+        var refusal = await Should.ThrowAsync<DbSyncException>(() => new ControlSchema(primary).PendingAsync(Cancel));
+        refusal.Code.ShouldBe(ErrorCodes.ControlSchemaForeign);
+        refusal.Message.ShouldContain(role);
+    }
+
+    [Fact]
+    public async Task A_schema_that_is_not_to_be_had_is_refused()
+    {
+        var (connectionString, _) = await PlantAsync("SELECT 1");
+        await using var owner = new Primary(connectionString);
+        await owner.ExecuteAsync("CREATE SCHEMA dbsync", Cancel);
+        await using var primary = new Primary(await LoginAsync(connectionString));
+        (await Should.ThrowAsync<DbSyncException>(() => new ControlSchema(primary).UpgradeAsync(Cancel))).Code.ShouldBe(ErrorCodes.ControlSchemaForeign);
+    }
+
+    /// <summary>A database in which a role that may create schemas has been there first.</summary>
+    private async Task<(string ConnectionString, string Role)> PlantAsync(string sql)
+    {
+        var connectionString = await postgres.CreateDatabaseAsync(Cancel);
+        var login = await LoginAsync(connectionString);
+        await using var primary = new Primary(login);
+        await primary.ExecuteAsync(sql, Cancel);
+        return (connectionString, new NpgsqlConnectionStringBuilder(login).Username!);
+    }
+
+    private static async Task<string> LoginAsync(string connectionString)
+    {
+        var role = $"planter_{Guid.NewGuid():n}";
+        await using var primary = new Primary(connectionString);
+        await primary.ExecuteAsync($"CREATE ROLE {role} LOGIN PASSWORD '{role}'; GRANT ALL ON SCHEMA public TO {role}", Cancel);
+        await primary.ExecuteAsync($"DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO {role}', current_database()); END $$", Cancel);
+        return new NpgsqlConnectionStringBuilder(connectionString) { Username = role, Password = role }.ConnectionString;
+    }
+
     /// <summary>Brings a database by hand to the first scripts, then upgrades; returns its shape.</summary>
     private async Task<string> UpgradeAsync(int first)
     {
