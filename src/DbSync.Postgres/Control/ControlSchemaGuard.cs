@@ -44,14 +44,16 @@ internal static class ControlSchemaGuard
 
     private const string OwnerSql =
         """
-        SELECT o.rolname, o.rolsuper OR o.oid = me.oid OR (o.oid = d.datdba AND NOT me.rolsuper)
-        FROM pg_catalog.pg_namespace AS n JOIN pg_catalog.pg_roles AS o ON o.oid = n.nspowner
-        CROSS JOIN pg_catalog.pg_roles AS me JOIN pg_catalog.pg_database AS d ON d.datname = pg_catalog.current_database()
+        SELECT o.rolname, o.rolsuper OR NOT me.rolsuper
+        FROM pg_catalog.pg_namespace AS n JOIN pg_catalog.pg_roles AS o ON o.oid = n.nspowner CROSS JOIN pg_catalog.pg_roles AS me
         WHERE n.nspname = 'dbsync' AND me.rolname = current_user
         """;
 
-    /// <summary>Where DbSync was set up before: whoever owns its schema may change all that is in it, and is trusted with the rights of who uses it.</summary>
-    /// <exception cref="DbSyncException">DBS2014 when that is neither this role nor a superuser nor, for a role that is none, the database's owner.</exception>
+    /// <summary>
+    /// Where DbSync was set up before: whoever owns its schema may change all that is in it, and is trusted with the rights of who uses it. Plain roles work
+    /// with what the set-up's owner has granted them; a superuser's rights are nobody else's.
+    /// </summary>
+    /// <exception cref="DbSyncException">DBS2014 when this role is a superuser and the owner is none.</exception>
     public static async Task CheckAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = Primary.Command(connection, OwnerSql);
