@@ -18,7 +18,7 @@ internal static class ExitCode
         ErrorCodes.InvalidOption or ErrorCodes.ReadOnlyQuery or ErrorCodes.UnknownTopic => Usage,
         ErrorCodes.PrimaryUnreachable or ErrorCodes.AuthenticationFailed or ErrorCodes.LockServerUnreachable => Unreachable,
         ErrorCodes.NotInitialised or ErrorCodes.NodeExists or ErrorCodes.PreflightFailed or ErrorCodes.TableWithoutIdentity
-            or ErrorCodes.TableNotPublishable or ErrorCodes.ControlSchemaNewer or ErrorCodes.ControlSchemaForeign or ErrorCodes.UnknownTable or ErrorCodes.MissingPrivilege
+            or ErrorCodes.TableNotPublishable or ErrorCodes.ControlSchemaNewer or ErrorCodes.ControlSchemaForeign or ErrorCodes.MigrationNotPlanned or ErrorCodes.UnknownTable or ErrorCodes.MissingPrivilege
             or ErrorCodes.NameCollision or ErrorCodes.PublicationMissing or ErrorCodes.LockServerUnsupported or ErrorCodes.LockPermissionMissing
             or ErrorCodes.ShardKeyNotInIdentity or ErrorCodes.UnsupportedShardKey or ErrorCodes.NullShardKey or ErrorCodes.TableNotPlaced => Preflight,
         _ => Failed,

@@ -48,6 +48,7 @@ internal static class Tool
             BackupCommand.Create(runner),
             RestoreCommand.Create(runner),
             QueriesCommand.Create(runner),
+            PlanMigrationCommand.Create(runner),
             UninstallCommand.Create(runner),
             ExplainCommand.Create(runner),
         ];

@@ -3,8 +3,12 @@ namespace DbSync;
 /// <summary>How fast each table is copied, and when it will be done.</summary>
 internal sealed class CopyMeter(TimeProvider time)
 {
+    private const int RowsToTell = 10_000;
+
     private readonly Lock _gate = new();
     private readonly Dictionary<TableId, Run> _runs = [];
+    private double _rows;
+    private double _seconds;
 
     /// <summary>A table's chunks are about to be read.</summary>
     public void Begin(TableSchema table, int missing, int chunks)
@@ -21,7 +25,21 @@ internal sealed class CopyMeter(TimeProvider time)
 
     public void End(TableSchema table)
     {
-        lock (_gate) _runs.Remove(table.Id);
+        lock (_gate)
+        {
+            if (!_runs.Remove(table.Id, out var run)) return;
+            _rows += run.Rows;
+            _seconds += time.GetElapsedTime(run.StartedAt).TotalSeconds;
+        }
+    }
+
+    /// <summary>Rows a second over all tables that this process has copied; null before it has copied enough to tell.</summary>
+    public double? RowsPerSecond
+    {
+        get
+        {
+            lock (_gate) return _rows >= RowsToTell ? _rows / Math.Max(0.001, _seconds) : null;
+        }
     }
 
     /// <summary>The tables that are being copied now.</summary>

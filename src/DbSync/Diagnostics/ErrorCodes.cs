@@ -40,6 +40,7 @@ internal static class ErrorCodes
     public const string StatementRefused = "DBS2012";
     public const string PublicationMissing = "DBS2013";
     public const string ControlSchemaForeign = "DBS2014";
+    public const string MigrationNotPlanned = "DBS2015";
 
     public const string MalformedStream = "DBS3001";
     public const string SlotMissing = "DBS3002";

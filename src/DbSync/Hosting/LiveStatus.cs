@@ -51,6 +51,9 @@ internal sealed record LiveStatus
 
     public required long ChunksRead { get; init; }
 
+    /// <summary>The rate of the last copies here, this process's or an earlier one's; null before any.</summary>
+    public double? CopyRowsPerSecond { get; init; }
+
     /// <summary>The tables that are being copied now.</summary>
     public IReadOnlyList<TableCopyStatus> Tables { get; init; } = [];
 

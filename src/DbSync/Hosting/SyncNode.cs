@@ -30,6 +30,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
     private readonly PositionHold _hold = new();
     private readonly CurrentPlacement _placement = new();
     private readonly ShardLayout? _storedLayout;
+    private readonly double? _copyRowsPerSecond;
     private readonly DelayMeter _delays;
     private readonly LagProbe _lag;
     private DbSyncException? _failure;
@@ -43,6 +44,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
         _logger = loggers.CreateLogger<SyncNode>();
         _delays = new DelayMeter(time);
         _lag = new LagProbe(time);
+        _copyRowsPerSecond = LiveStatus.TryLoad(directory.Path)?.CopyRowsPerSecond; // of an earlier process
         var pool = new PartPool(initialBytes: 1024, keptCountMax: options.Pipeline.QueuePartsMax, keptBytesMax: 64 << 20);
         var stores = store.Open();
         _storedLayout = stores.MinBy(s => s.Position)!.LoadLayout(); // the stream goes on from there
@@ -222,6 +224,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
         Reconnects = _pipeline.Reconnects,
         RowsCopied = _copy.RowsCopied,
         ChunksRead = _copy.ChunksRead,
+        CopyRowsPerSecond = _copy.Meter.RowsPerSecond ?? _copyRowsPerSecond,
         Slot = _slot.Status,
         Tables = _copy.Meter.Status(),
     };
