@@ -46,7 +46,7 @@ internal sealed class ControlSchema(Primary primary)
             if (pending.Count == 0) return [];
             if (pending.Count == Scripts.Count) await ControlSchemaGuard.MakeAsync(connection, cancellationToken);
             var upgrade = DeployChanges.To
-                .PostgresqlDatabase(primary.ConnectionString)
+                .PostgresqlDatabase(new NpgsqlConnectionStringBuilder(primary.ConnectionString) { Pooling = false }.ConnectionString) // a pool would outlive this
                 .WithScripts(pending.Select(s => new SqlScript(s.Name, s.Sql)))
                 .JournalTo((_, _) => new Journal())
                 .WithTransactionPerScript()

@@ -43,7 +43,7 @@ internal sealed class ProgramRunner(NodeUnderTest node) : IAsyncDisposable
 
     private async Task<NpgsqlConnection> OpenAsync()
     {
-        var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(node.ConnectionString) { IncludeErrorDetail = true, MaxAutoPrepare = 0 }.ConnectionString);
+        var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(node.ConnectionString) { IncludeErrorDetail = true, MaxAutoPrepare = 0, Pooling = false }.ConnectionString);
         await connection.OpenAsync();
         return connection;
     }
