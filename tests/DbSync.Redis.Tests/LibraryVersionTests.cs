@@ -10,11 +10,9 @@ namespace DbSync.Redis.Tests;
 [Trait("Needs", "Server")]
 public sealed class LibraryVersionTests
 {
-    private static readonly string Older = LockLibrary.Code
-        .Replace("local REVISION = 4\n", "local REVISION = 3\n", StringComparison.Ordinal)
-        .Replace("'dbsync_lock1_run'", "'dbsync_lock1_acquire'", StringComparison.Ordinal);
+    private static readonly string Older = Of(LockLibrary.Revision - 1).Replace("'dbsync_lock1_run'", "'dbsync_lock1_acquire'", StringComparison.Ordinal);
 
-    private static readonly string Newer = LockLibrary.Code.Replace("local REVISION = 4\n", "local REVISION = 5\n", StringComparison.Ordinal);
+    private static readonly string Newer = Of(LockLibrary.Revision + 1);
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
@@ -26,20 +24,23 @@ public sealed class LibraryVersionTests
         await server.ExecuteAsync("FUNCTION", "LOAD", Older);
         await using var locks = new RedisRangeLockManager(connection, new InMemoryEpochStore());
         await Lock();
-        (await Revision()).ShouldBe(4);
+        (await Revision()).ShouldBe(LockLibrary.Revision);
 
         await server.ExecuteAsync("FUNCTION", "FLUSH");
         await server.ExecuteAsync("FUNCTION", "LOAD", Older); // an old client was the first to find it missing
         await Lock();
-        (await Revision()).ShouldBe(4);
+        (await Revision()).ShouldBe(LockLibrary.Revision);
 
         await server.ExecuteAsync("FUNCTION", "LOAD", "REPLACE", Newer);
         await Lock();
         await using (var later = new RedisRangeLockManager(connection, new InMemoryEpochStore()))
-        await using (await later.AcquireAsync("other", KeyRange.Single(1), LockMode.Exclusive, LockTesting.Someone(), Ct)) (await Revision()).ShouldBe(5);
+        await using (await later.AcquireAsync("other", KeyRange.Single(1), LockMode.Exclusive, LockTesting.Someone(), Ct)) (await Revision()).ShouldBe(LockLibrary.Revision + 1);
 
         async Task Lock() => await (await locks.AcquireAsync("seats", KeyRange.Single(1), LockMode.Exclusive, LockTesting.Someone(), Ct)).DisposeAsync();
 
         async Task<int> Revision() => (int)await server.ExecuteAsync("FCALL", "dbsync_lock1_revision", 0);
     }
+
+    private static string Of(int revision)
+        => LockLibrary.Code.Replace($"local REVISION = {LockLibrary.Revision}\n", $"local REVISION = {revision}\n", StringComparison.Ordinal);
 }

@@ -66,8 +66,9 @@ public sealed class RedisFaultTests : IAsyncLifetime
         });
         await UnderContention(1, async () =>
         {
+            await using var held = await (await Manager()).AcquireAsync(new LockResource("other seats"), One, X, LockTesting.Someone(), Ct);
             _server.Pause();
-            await Task.Delay(TimeSpan.FromSeconds(1.5), TimeProvider.System, Ct); // the fault itself: longer than a lease
+            await Eventually.Async(() => held.LostToken.IsCancellationRequested, cancellationToken: Ct); // for longer than a lease
             _server.Resume();
         });
     }
@@ -199,6 +200,30 @@ public sealed class RedisFaultTests : IAsyncLifetime
         var handedOver = await Step(epoch, "live-1", second);
         handedOver[0].ToString().ShouldBe("G");
         ((long)handedOver[1]).ShouldBe((long)granted[1] + 1);
+    }
+
+    /// <summary>Its owner has lost it and asks again under a new lease, behind those who wait for the old one to be cleared away.</summary>
+    [Fact]
+    public async Task What_a_lease_that_is_over_had_is_no_part_of_a_deadlock()
+    {
+        var locks = await Manager();
+        long epoch;
+        await using (var held = await locks.AcquireAsync(Seats, One, X, LockTesting.Someone(), Ct)) epoch = held.FencingToken.Epoch;
+        await locks.DisposeAsync(); // its renewals would clear the lease away
+        foreach (var lease in new[] { "old-1", "new-1" }) (await Call("open", epoch, lease, 60_000))[0].ToString().ShouldBe("O");
+        (await Step(epoch, "old-1", 1, "o", "x", 1, "A"u8.ToArray(), "B"u8.ToArray()))[0].ToString().ShouldBe("G");
+        (await Step(epoch, "new-1", 1, "p", "x", 1, "A"u8.ToArray(), "B"u8.ToArray()))[0].ToString().ShouldBe("W");
+        (await Step(epoch, "new-1", 2, "o", "x", 1, "A"u8.ToArray(), "B"u8.ToArray()))[0].ToString().ShouldBe("W");
+        (await BlockersAsync()).ShouldBe(["p behind o old-1/1", "o behind o old-1/1", "o behind p new-1/1"], ignoreOrder: true);
+
+        await Command(_server, "ZADD", $"{Quick.Prefix}:{{seats}}:{epoch}:l", "XX", 0, "old-1");
+        (await BlockersAsync()).ShouldBe(["o behind p new-1/1"]);
+
+        async Task<IReadOnlyList<string>> BlockersAsync()
+        {
+            var waits = await Call("waits", "o", "p");
+            return [.. Enumerable.Range(1, waits.Length - 1).SelectMany(i => Enumerable.Range(0, waits[i][3].Length / 2).Select(b => $"{waits[i][0]} behind {waits[i][3][2 * b]} {waits[i][3][(2 * b) + 1]}"))];
+        }
     }
 
     [Fact]

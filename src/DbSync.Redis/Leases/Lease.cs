@@ -34,6 +34,9 @@ internal sealed class Lease(
 
     public bool IsOver { get; private set; }
 
+    /// <summary>Over, and every holder has been told: the server may grant to others what was held under it.</summary>
+    public bool IsCleared { get; private set; }
+
     public int Count => _requests.Count;
 
     /// <summary>Those the server said wait.</summary>
@@ -95,6 +98,7 @@ internal sealed class Lease(
         }
 
         foreach (var request in _requests.Values) request.Lose(reason);
+        IsCleared = true;
         return true;
     }
 
@@ -104,7 +108,7 @@ internal sealed class Lease(
         lock (_gate)
         {
             if (IsOver || !_requests.IsEmpty || time.GetElapsedTime(LastUsed) < idle) return false;
-            return IsOver = true;
+            return IsOver = IsCleared = true;
         }
     }
 }

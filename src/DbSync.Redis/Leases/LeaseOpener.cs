@@ -68,7 +68,8 @@ internal sealed partial class LeaseOpener(LockLibrary library, LockKeys keys, IE
         {
             var name = $"{Client}-{Interlocked.Increment(ref _leases)}";
             var sent = time.GetTimestamp();
-            var reply = await library.Call("open", key, state.Epoch.ToString(), name, (long)options.LeaseDuration.TotalMilliseconds);
+            var before = state.Lease is { IsCleared: true } last && last.Epoch == state.Epoch ? last.Name : "";
+            var reply = await library.Call("open", key, state.Epoch.ToString(), name, (long)options.LeaseDuration.TotalMilliseconds, before);
             if (reply.Status == 'O' && state.Epoch != state.Distrusted)
                 return new Lease(name, resource, key, state.Epoch, sent, library, options, time);
             if (reply.Status == 'E' && reply.Number(1) != state.Distrusted && reply.Number(1) > state.Epoch)

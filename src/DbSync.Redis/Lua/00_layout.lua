@@ -32,7 +32,7 @@
 -- Every loop has a bound: records of a dead lease REAP_MAX a call, waiters of a resource `waiters_max` (the caller's option),
 -- ranges of a request 64, steps of a call 128 (the caller's limits), listings LIST_MAX.
 
-local REVISION = 4
+local REVISION = 5
 local REAP_MAX = 32
 local SCAN_CHUNK = '32'
 local BLOCKERS_MAX = 256

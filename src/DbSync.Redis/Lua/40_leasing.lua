@@ -44,12 +44,14 @@ local function install(keys, args)
     return { 'I' }
 end
 
--- open <epoch> <lease> <ttl ms>: begins a lease. Only this creates one; renewing never does.
+-- open <epoch> <lease> <ttl ms> [<old lease>]: begins a lease. Only this creates one; renewing never does. The client's last lease, which it has given
+-- up already, ends here too: what it asks for again must not wait for what it had.
 local function open(keys, args)
     local base = keys[1]
     local answer, p, now = enter(base, args[1])
     if answer then return answer end
     if may_evict() then return { 'P' } end
+    if args[4] and args[4] ~= '' then bury(base, p, now, args[4], REAP_MAX) end
     call('ZADD', p .. 'l', 'NX', now + args[3], args[2])
     return { 'O' }
 end

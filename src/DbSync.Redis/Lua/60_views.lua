@@ -24,33 +24,44 @@ local function mine(keys, args)
 end
 
 -- waits <owner> ...: what these owners wait for here, in whatever epoch is installed: A, then for each wait { owner, lease/request, since, { blocking owner, its
--- lease/request, ... } }, holders first. Blockers beyond BLOCKERS_MAX are left out: a deadlock among so many ends by timeout.
+-- lease/request, ... } }, holders first. What a lease had that is over waits for nobody and blocks nobody for long. Blockers beyond BLOCKERS_MAX are left
+-- out: a deadlock among so many ends by timeout.
 local function waits(keys, args)
     awake()
     local epoch = call('HGET', keys[1] .. ':m', 'epoch')
     if not epoch then return { 'M' } end
-    local p, list = keys[1] .. ':' .. epoch .. ':', { 'A' }
+    local p, list, now, over = keys[1] .. ':' .. epoch .. ':', { 'A' }, clock(), {}
+    local function is_over(id)
+        local lease = string.match(id, '^(.-)/')
+        if over[lease] == nil then over[lease] = not alive(p, lease, now) end
+        return over[lease]
+    end
+    local function blockers_of(record)
+        local blockers, seen = {}, {}
+        local function note(other)
+            if seen[other] or is_over(other) then return end
+            seen[other] = true
+            local found = load(p, string.match(other, '^(.-)/(.*)$'))
+            blockers[#blockers + 1] = found[OWNER]
+            blockers[#blockers + 1] = other
+        end
+        local sets = record[MODE] == 'x' and { 'x', 'r', 'wx', 'wr' } or { 'x', 'wx' }
+        for _, set in ipairs(sets) do
+            for r = FIRST, #record, 2 do
+                each_overlap(p .. set, record[r], record[r + 1], BLOCKERS_MAX, function(ticket, other)
+                    if sub(set, 1, 1) ~= 'w' or ticket < record[TICKET] then note(other) end
+                end)
+            end
+        end
+        return blockers
+    end
     for i = 1, #args do
         for _, member in ipairs(call('ZRANGE', p .. 'o', '[' .. args[i] .. '/', '(' .. args[i] .. '0', 'BYLEX', 'LIMIT', '0', '64')) do
             local owner, id = string.match(member, '^(.-)/(.*)$')
-            local record = load(p, string.match(id, '^(.-)/(.*)$'))
-            local blockers, seen = {}, {}
-            local function note(ticket, other)
-                if seen[other] then return end
-                seen[other] = true
-                local found = load(p, string.match(other, '^(.-)/(.*)$'))
-                blockers[#blockers + 1] = found[OWNER]
-                blockers[#blockers + 1] = other
+            if not is_over(id) then
+                local record = load(p, string.match(id, '^(.-)/(.*)$'))
+                list[#list + 1] = { owner, id, record[SINCE], blockers_of(record) }
             end
-            local sets = record[MODE] == 'x' and { 'x', 'r', 'wx', 'wr' } or { 'x', 'wx' }
-            for _, set in ipairs(sets) do
-                for r = FIRST, #record, 2 do
-                    each_overlap(p .. set, record[r], record[r + 1], BLOCKERS_MAX, function(ticket, other)
-                        if sub(set, 1, 1) ~= 'w' or ticket < record[TICKET] then note(ticket, other) end
-                    end)
-                end
-            end
-            list[#list + 1] = { owner, id, record[SINCE], blockers }
         end
     end
     return list

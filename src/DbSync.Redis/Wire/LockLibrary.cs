@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using StackExchange.Redis;
 
@@ -10,7 +11,7 @@ namespace DbSync.Redis.Wire;
 internal sealed class LockLibrary(IConnectionMultiplexer redis, string? code = null) : IDisposable
 {
     private const string Functions = "dbsync_lock1_";
-    private const int Revision = 4;
+    private const string RevisionIs = "local REVISION = ";
 
     private readonly string _code = code ?? Code;
 
@@ -20,6 +21,9 @@ internal sealed class LockLibrary(IConnectionMultiplexer redis, string? code = n
 
     /// <summary>The library as it is embedded.</summary>
     public static string Code { get; } = ReadCode();
+
+    /// <summary>The revision that it states.</summary>
+    public static int Revision { get; } = int.Parse(Code.Split(RevisionIs)[1].Split('\n')[0], CultureInfo.InvariantCulture);
 
     public IDatabase Database { get; } = redis.GetDatabase();
 

@@ -60,6 +60,15 @@ internal sealed class Bank : IAsyncDisposable
     public static async Task ProgressAsync(TestProcess teller) =>
         await teller.WaitForLineAsync(line => line.StartsWith("done", StringComparison.Ordinal), ProgressTimeout, fromLine: teller.Lines.Count, cancellationToken: Ct);
 
+    /// <summary>Until so much time has passed on Redis's clock, by which leases run out.</summary>
+    public async Task PassAsync(TimeSpan duration)
+    {
+        await using var redis = await ConnectionMultiplexer.ConnectAsync(Redis.ConnectionString);
+        var server = redis.GetServers()[0];
+        var over = await server.TimeAsync() + duration;
+        await Eventually.Async(async _ => await server.TimeAsync() >= over, cancellationToken: Ct);
+    }
+
     /// <summary>A transfer of the test's own.</summary>
     public async Task Transfer(bool fence, int low, int high)
     {

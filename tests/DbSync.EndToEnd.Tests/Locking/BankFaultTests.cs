@@ -22,7 +22,7 @@ public sealed class BankFaultTests(PostgresFixture postgres)
     public Task Money_adds_up_when_processes_and_Redis_fail() => Run(
     [
         bank => Kill(bank),
-        _ => Pause(),
+        Pause,
         bank => bank.Redis.ExecuteAsync("FLUSHALL"),
         bank => bank.Redis.ExecuteAsync("FUNCTION", "FLUSH"),
         bank => bank.Redis.ExecuteAsync("CLIENT", "KILL", "TYPE", "pubsub"),
@@ -34,15 +34,15 @@ public sealed class BankFaultTests(PostgresFixture postgres)
     [Fact]
     public Task Money_adds_up_when_the_network_fails() => Run(
     [
-        bank => For(PastTheLease, () => bank.ToRedis.Stall(Way.ToServer), bank.ToRedis),
-        bank => For(PastTheLease, () => bank.ToRedis.Stall(Way.ToClient), bank.ToRedis),
-        bank => For(PastTheLease, bank.ToRedis.Cut, bank.ToRedis),
-        bank => For(Bank.Lease / 2, () => bank.ToRedis.ResetAfter(300, Way.ToServer), bank.ToRedis),
-        bank => For(Bank.Lease / 2, () => bank.ToRedis.ResetAfter(300, Way.ToClient), bank.ToRedis),
-        bank => For(Bank.Lease, () => bank.ToRedis.Trickle(40, TimeSpan.FromMilliseconds(2)), bank.ToRedis),
-        bank => For(PastTheLease, () => bank.ToPostgres.Stall(Way.ToClient), bank.ToPostgres),
-        bank => For(Bank.Lease / 2, () => bank.ToPostgres.ResetAfter(2_000, Way.ToServer), bank.ToPostgres),
-        bank => For(Bank.Lease / 2, bank.ToPostgres.Cut, bank.ToPostgres),
+        bank => For(bank, PastTheLease, () => bank.ToRedis.Stall(Way.ToServer), bank.ToRedis),
+        bank => For(bank, PastTheLease, () => bank.ToRedis.Stall(Way.ToClient), bank.ToRedis),
+        bank => For(bank, PastTheLease, bank.ToRedis.Cut, bank.ToRedis),
+        bank => For(bank, Bank.Lease / 2, () => bank.ToRedis.ResetAfter(300, Way.ToServer), bank.ToRedis),
+        bank => For(bank, Bank.Lease / 2, () => bank.ToRedis.ResetAfter(300, Way.ToClient), bank.ToRedis),
+        bank => For(bank, Bank.Lease, () => bank.ToRedis.Trickle(40, TimeSpan.FromMilliseconds(2)), bank.ToRedis),
+        bank => For(bank, PastTheLease, () => bank.ToPostgres.Stall(Way.ToClient), bank.ToPostgres),
+        bank => For(bank, Bank.Lease / 2, () => bank.ToPostgres.ResetAfter(2_000, Way.ToServer), bank.ToPostgres),
+        bank => For(bank, Bank.Lease / 2, bank.ToPostgres.Cut, bank.ToPostgres),
     ]);
 
     [Trait("Role", "Soak")] // minutes of faults; run by scripts/soak
@@ -54,11 +54,11 @@ public sealed class BankFaultTests(PostgresFixture postgres)
         var random = new Random(seed);
         Func<Bank, Task>[] faults =
         [
-            bank => Kill(bank), _ => Pause(), bank => bank.Redis.FlushAsync(), bank => bank.Redis.RestartAsync(Ct),
+            bank => Kill(bank), Pause, bank => bank.Redis.FlushAsync(), bank => bank.Redis.RestartAsync(Ct),
             bank => bank.Redis.ExecuteAsync("CLIENT", "PAUSE", 1_500),
-            bank => For(PastTheLease, () => bank.ToRedis.Stall((Way)random.Next(1, 4)), bank.ToRedis),
-            bank => For(PastTheLease, () => bank.ToPostgres.Stall((Way)random.Next(1, 4)), bank.ToPostgres),
-            bank => For(Bank.Lease, () => bank.ToRedis.Delay(TimeSpan.FromMilliseconds(30)), bank.ToRedis),
+            bank => For(bank, PastTheLease, () => bank.ToRedis.Stall((Way)random.Next(1, 4)), bank.ToRedis),
+            bank => For(bank, PastTheLease, () => bank.ToPostgres.Stall((Way)random.Next(1, 4)), bank.ToPostgres),
+            bank => For(bank, Bank.Lease, () => bank.ToRedis.Delay(TimeSpan.FromMilliseconds(30)), bank.ToRedis),
         ];
         return Run([.. Enumerable.Range(0, 30).Select(_ => faults[random.Next(faults.Length)])]);
     }
@@ -95,18 +95,18 @@ public sealed class BankFaultTests(PostgresFixture postgres)
         _tellers.Add(bank.Forever(++_seed));
     }
 
-    private async Task Pause()
+    private async Task Pause(Bank bank)
     {
         var teller = _tellers[^1];
         teller.Pause();
-        await Task.Delay(PastTheLease, TimeProvider.System, Ct); // the fault itself
+        await bank.PassAsync(PastTheLease);
         teller.Resume();
     }
 
-    private static async Task For(TimeSpan duration, Action fault, FaultProxy proxy)
+    private static async Task For(Bank bank, TimeSpan duration, Action fault, FaultProxy proxy)
     {
         fault();
-        await Task.Delay(duration, TimeProvider.System, Ct); // the fault itself
+        await bank.PassAsync(duration);
         proxy.Mend();
     }
 

@@ -50,6 +50,9 @@ public sealed class FaultProxy : IAsyncDisposable
     /// <summary>How many of those are over: both ends are closed, and what had arrived was passed on.</summary>
     public int Ended => Volatile.Read(ref _ended);
 
+    /// <summary>How many connections' bytes a stall holds back now, each direction by itself.</summary>
+    public int Held => Faults.Held;
+
     internal NetworkFaults Faults { get; } = new();
 
     /// <summary>A proxy before a server; everything passes until told otherwise.</summary>

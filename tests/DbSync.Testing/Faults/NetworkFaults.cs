@@ -7,10 +7,14 @@ internal sealed class NetworkFaults
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Way _stalled;
     private (long Bytes, Way Way)? _reset;
+    private int _held;
 
     public TimeSpan Delay { get; set; }
 
     public int PieceMax { get; set; } = int.MaxValue;
+
+    /// <summary>How many connections' bytes a stall holds back now, each direction by itself.</summary>
+    public int Held => Volatile.Read(ref _held);
 
     public void Stall(Way way)
     {
@@ -46,7 +50,15 @@ internal sealed class NetworkFaults
                 changed = _changed.Task;
             }
 
-            await changed.WaitAsync(cancellationToken).ConfigureAwait(false);
+            Interlocked.Increment(ref _held);
+            try
+            {
+                await changed.WaitAsync(cancellationToken).ConfigureAwait(false);
+            }
+            finally
+            {
+                Interlocked.Decrement(ref _held);
+            }
         }
 
         if (Delay > TimeSpan.Zero) await Task.Delay(Delay, TimeProvider.System, cancellationToken).ConfigureAwait(false);
