@@ -50,13 +50,14 @@ public sealed class PostgresFence(NpgsqlDataSource primary) : IFence
             try
             {
                 await using var transaction = await npgsql.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken);
+                if (attempt > 1) await QueueUp(npgsql, transaction, rangeLock.Resource, cancellationToken);
                 await Call(npgsql, transaction, rangeLock, cancellationToken);
                 await transaction.CommitAsync(cancellationToken);
                 break;
             }
             catch (PostgresException collision) when (LockSql.IsCollision(collision) && attempt < AttemptsMax)
             {
-                // Two that register overlapping ranges for the first time; the one that is repeated now sees the other.
+                // Several that register overlapping ranges at the same moment wait for each other's rows in different orders. From now on one after another.
             }
             catch (Exception failure) when (LockSql.TryTranslate(failure, rangeLock.Resource) is { } translated)
             {
@@ -121,6 +122,13 @@ public sealed class PostgresFence(NpgsqlDataSource primary) : IFence
         {
             // The lock is registered all the same, and the next one along tries again.
         }
+    }
+
+    private static async Task QueueUp(NpgsqlConnection connection, NpgsqlTransaction transaction, LockResource resource, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("SELECT pg_catalog.pg_advisory_xact_lock(1145193301, pg_catalog.hashtext($1))", connection, transaction);
+        command.Parameters.Add(new() { Value = resource.Name, NpgsqlDbType = NpgsqlDbType.Text });
+        await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
     private static async Task Call(NpgsqlConnection connection, NpgsqlTransaction transaction, RangeLock rangeLock, CancellationToken cancellationToken)
