@@ -169,7 +169,7 @@ internal sealed partial class CopyCoordinator(
         foreach (var shard in shards)
         {
             var known = await shard.InvokeAsync(
-                (applier, _) => applier.CopyOf(table.Id) is { Record.Planned: true } copy ? copy.Chunks.ToList() : null, writes: false);
+                (applier, _) => CopyOf(applier, table) is { Record.Planned: true } copy ? copy.Chunks.ToList() : null, writes: false);
             planned.Add(known is not null);
             plan ??= known?.ConvertAll(c => c with { Snapshot = null, Rows = 0 });
         }
@@ -181,7 +181,7 @@ internal sealed partial class CopyCoordinator(
             var current = await shards[i].InvokeAsync<List<ChunkRecord>?>(
                 (applier, _) =>
                 {
-                    if (applier.CopyOf(table.Id) is not { } copy) return applier.IsLive(table.Id) ? [] : null; // another shard alone started it over
+                    if (CopyOf(applier, table) is not { } copy) return applier.IsLive(table.Id) ? [] : null; // another shard alone started it over
                     if (!isPlanned) applier.Replan(copy, plan);
                     return copy.Chunks.ToList();
                 },
@@ -194,6 +194,13 @@ internal sealed partial class CopyCoordinator(
         if (!table.IsControl) LogPlanned(table.ToString(), missing.Count, plan.Count);
         return [.. missing.Values];
     }
+
+    /// <summary>
+    /// A shard's copy of a table, if it still has the shape that is being read: the log may have started another one since, and the primary may have
+    /// changed the table back.
+    /// </summary>
+    private static TableCopy? CopyOf(ChangeApplier applier, TableSchema table) =>
+        applier.CopyOf(table.Id) is { } copy && copy.Record.Schema.StoresLike(table) ? copy : null;
 
     private static List<ChunkRecord> ToChunks(IReadOnlyList<ChunkBound> bounds)
     {
@@ -269,7 +276,7 @@ internal sealed partial class CopyCoordinator(
             var shard = i;
             var (copy, isLive, seen) = await shards[i].AskAsync<(TableCopy?, bool, ulong[])>(applier =>
             {
-                var copy = applier.CopyOf(table.Id);
+                var copy = CopyOf(applier, table);
                 if (copy is null || !copy.Record.Planned || copy.Chunks.Count <= chunk.Number) return (null, applier.IsLive(table.Id), []);
                 reading.Begin(shard, copy);
                 return (copy, false, copy.Dropped.ToArray());

@@ -2,13 +2,13 @@ using DbSync.Testing;
 
 namespace DbSync.EndToEnd.Tests.Schema;
 
-/// <summary>Random programs of DDL and DML: afterwards the replica equals one built from scratch, in tables, columns, indexes and rows.</summary>
+/// <summary>Random programs of DDL and DML, some at a time: afterwards the replica equals one built from scratch, in tables, columns, indexes and rows.</summary>
 [Trait("Needs", "Server")]
 public sealed class SchemaDifferentialTests(PostgresFixture postgres)
 {
     private const int Together = 25;
     private const int Programs = 300;
-    private static readonly int Sessions = Effort.Cases(1) > 1 ? 4 : 1; // several at once only in a soak
+    private const int Sessions = 4;
     private const int OfEachKindMin = 20;
     private const int SeedsMax = 1_000_000;
 

@@ -82,6 +82,59 @@ public sealed class CopyCoordinatorTests
         }
     }
 
+    /// <summary>The log renames the table while its chunks are being planned; on the primary it has its old name again by then.</summary>
+    [Fact]
+    public async Task A_plan_for_a_table_that_was_renamed_meanwhile_reads_nothing()
+    {
+        var renamed = TestTable.Create("u", oid: 1);
+        using var worker = Worker(new FakeShardStore("s0"), Pool());
+        worker.Applier.Start(Table);
+        worker.Start();
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        var begun = new List<string>();
+        Task RenameAsync(TableSchema table) => table.Name == Table.Name
+            ? worker.InvokeAsync((applier, _) => applier.Start(renamed), writes: true)
+            : Task.CompletedTask;
+        async Task ReadAsync(TableSchema table, Func<Task<SnapshotDemand>> locked)
+        {
+            await locked();
+            begun.Add(table.Name);
+            await stop.CancelAsync();
+            throw new OperationCanceledException(stop.Token);
+        }
+        using var coordinator = new CopyCoordinator(
+            new OneChunk(ReadAsync, RenameAsync), [worker], new EverywherePlacement(), () => { }, Options, TimeProvider.System, NullLogger<CopyCoordinator>.Instance);
+        await Should.ThrowAsync<OperationCanceledException>(() => coordinator.RunAsync(stop.Token).WaitAsync(Patience, Cancel));
+        begun.ShouldBe([renamed.Name]);
+        await worker.StopAsync();
+    }
+
+    /// <summary>The table is renamed by the log between its plan and the reading of its chunk.</summary>
+    [Fact]
+    public async Task A_chunk_of_a_table_that_was_renamed_and_planned_again_begins_under_its_new_name()
+    {
+        var renamed = TestTable.Create("u", oid: 1);
+        using var worker = Worker(new FakeShardStore("s0"), Pool());
+        worker.Applier.Start(Table);
+        worker.Start();
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        var begun = new List<string>();
+        using var coordinator = new CopyCoordinator(
+            new OneChunk(async (table, locked) =>
+            {
+                if (table.Name == Table.Name)
+                    await worker.InvokeAsync((applier, _) => { applier.Replan(applier.Start(renamed), [new ChunkRecord(0, null, null, null, 0)]); return true; }, writes: true);
+                await locked();
+                begun.Add(table.Name);
+                await stop.CancelAsync();
+                throw new OperationCanceledException(stop.Token);
+            }),
+            [worker], new EverywherePlacement(), () => { }, Options, TimeProvider.System, NullLogger<CopyCoordinator>.Instance);
+        await Should.ThrowAsync<OperationCanceledException>(() => coordinator.RunAsync(stop.Token).WaitAsync(Patience, Cancel));
+        begun.ShouldBe([renamed.Name]);
+        await worker.StopAsync();
+    }
+
     private static TransactionPart Part(Action<TransactionPart> fill)
     {
         var part = new TransactionPart(64) { Xid = 8, CommitLsn = new Lsn(90), EndLsn = new Lsn(100), Begins = true, Ends = true };
@@ -95,20 +148,23 @@ public sealed class CopyCoordinatorTests
         new(store, new PipelineOptions(), pool, new DelayMeter(TimeProvider.System), TimeProvider.System);
 
     private static CopyCoordinator Coordinator(IReadOnlyList<ShardWorker> shards, Func<Func<Task<SnapshotDemand>>, Task> read) =>
-        new(new OneChunk(read), shards, new EverywherePlacement(), () => { }, Options, TimeProvider.System, NullLogger<CopyCoordinator>.Instance);
+        new(new OneChunk((_, locked) => read(locked)), shards, new EverywherePlacement(), () => { }, Options, TimeProvider.System, NullLogger<CopyCoordinator>.Instance);
 
     /// <summary>A primary whose tables are one chunk each, which can't be read.</summary>
-    private sealed class OneChunk(Func<Func<Task<SnapshotDemand>>, Task> read) : ICopySource
+    private sealed class OneChunk(Func<TableSchema, Func<Task<SnapshotDemand>>, Task> read, Func<TableSchema, Task>? plan = null) : ICopySource
     {
-        public Task<IReadOnlyList<ChunkBound>> PlanAsync(TableSchema table, long chunkBytes, CancellationToken cancellationToken) =>
-            Task.FromResult<IReadOnlyList<ChunkBound>>([]);
+        public async Task<IReadOnlyList<ChunkBound>> PlanAsync(TableSchema table, long chunkBytes, CancellationToken cancellationToken)
+        {
+            if (plan is not null) await plan(table);
+            return [];
+        }
 
         public Task<ulong> NextTransactionAsync(CancellationToken cancellationToken) => Task.FromResult(1UL);
 
         public async Task<TransactionSnapshot> ReadChunkAsync(
             TableSchema table, ChunkRecord chunk, Func<Task<SnapshotDemand>> locked, ChunkRows rows, CancellationToken cancellationToken)
         {
-            await read(locked);
+            await read(table, locked);
             throw new InvalidOperationException("No rows are here.");
         }
 
