@@ -57,6 +57,10 @@ internal sealed class ControlSchema(Primary primary)
             if (!result.Successful) throw PrimaryErrors.TryTranslate(result.Error) ?? result.Error;
             return [.. pending.Select(s => s.Name)];
         }
+        catch (Exception exception) when (PrimaryErrors.TryTranslate(exception) is { } translated)
+        {
+            throw translated;
+        }
         finally
         {
             await using var release = Primary.Command(connection, "SELECT pg_catalog.pg_advisory_unlock($1)", LockKey);

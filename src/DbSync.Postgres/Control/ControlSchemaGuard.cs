@@ -73,15 +73,22 @@ internal static class ControlSchemaGuard
     public static async Task MakeAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        var exists = await ScalarAsync(connection, "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = 'dbsync'", cancellationToken) is not null;
+        var rows = exists ? await TakeAsync(connection, cancellationToken) : null;
+        await ExecuteAsync(connection, "CREATE SCHEMA dbsync", cancellationToken);
+        if (rows is not null) await RestoreChoicesAsync(connection, rows, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+    }
+
+    /// <summary>Drops the schema and returns the choices that were in it.</summary>
+    private static async Task<string?> TakeAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
         try
         {
             var rows = await TakeChoicesAsync(connection, cancellationToken);
             if (await ScalarAsync(connection, ContentSql, cancellationToken) is string content) throw Foreign($"it holds {content}.", null);
-            if (await ScalarAsync(connection, "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = 'dbsync'", cancellationToken) is not null)
-                await ExecuteAsync(connection, "DROP SCHEMA dbsync RESTRICT", cancellationToken);
-            await ExecuteAsync(connection, "CREATE SCHEMA dbsync", cancellationToken);
-            if (rows is not null) await RestoreChoicesAsync(connection, rows, cancellationToken);
-            await transaction.CommitAsync(cancellationToken);
+            await ExecuteAsync(connection, "DROP SCHEMA dbsync RESTRICT", cancellationToken);
+            return rows;
         }
         catch (PostgresException exception) when (exception.SqlState is PostgresErrorCodes.DependentObjectsStillExist or PostgresErrorCodes.InsufficientPrivilege)
         {

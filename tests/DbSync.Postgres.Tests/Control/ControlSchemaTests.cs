@@ -114,6 +114,17 @@ public sealed class ControlSchemaTests(PostgresFixture postgres)
         (await Should.ThrowAsync<DbSyncException>(() => new ControlSchema(primary).UpgradeAsync(Cancel))).Code.ShouldBe(ErrorCodes.ControlSchemaForeign);
     }
 
+    [Fact]
+    public async Task A_role_that_may_make_no_schema_is_told_so()
+    {
+        var connectionString = await postgres.CreateDatabaseAsync(Cancel);
+        var login = await LoginAsync(connectionString);
+        await using var owner = new Primary(connectionString);
+        await owner.ExecuteAsync($"DO $$ BEGIN EXECUTE format('REVOKE CREATE ON DATABASE %I FROM {new NpgsqlConnectionStringBuilder(login).Username}', current_database()); END $$", Cancel);
+        await using var primary = new Primary(login);
+        (await Should.ThrowAsync<DbSyncException>(() => new ControlSchema(primary).UpgradeAsync(Cancel))).Code.ShouldBe(ErrorCodes.MissingPrivilege);
+    }
+
     /// <summary>A database in which a role that may create schemas has been there first.</summary>
     private async Task<(string ConnectionString, string Role)> PlantAsync(string sql)
     {
