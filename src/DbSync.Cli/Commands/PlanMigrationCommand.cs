@@ -1,11 +1,12 @@
 using System.CommandLine;
+using System.Text.RegularExpressions;
 using DbSync.Postgres.Planning;
 using Spectre.Console;
 
 namespace DbSync.Cli.Commands;
 
 /// <summary><c>dbsync plan-migration</c>: what the replicas will do about a migration, before it runs.</summary>
-internal static class PlanMigrationCommand
+internal static partial class PlanMigrationCommand
 {
     private const string Input = "-";
 
@@ -26,7 +27,7 @@ internal static class PlanMigrationCommand
     private static async Task<int> RunAsync(CommandContext context)
     {
         var (settings, console) = (context.Settings, context.Console);
-        var sql = await ReadAsync(context.Arguments.GetRequiredValue(Script), context.Cancellation);
+        var sql = Preamble().Replace(await ReadAsync(context.Arguments.GetRequiredValue(Script), context.Cancellation), "");
         console.Say("Running the migration on an empty copy of the primary's schema ...");
         var plan = await MigrationPlanner.PlanAsync(
             settings.Primary,
@@ -51,6 +52,10 @@ internal static class PlanMigrationCommand
             throw new DbSyncException(ErrorCodes.InvalidOption, $"The migration can't be read: {exception.Message}", "Give a file of SQL, or - for standard input.", exception);
         }
     }
+
+    /// <summary>What <c>dotnet ef</c> prints before a script, on the same output.</summary>
+    [GeneratedRegex(@"\A(\uFEFF|Build started\.\.\.|Build succeeded\.|\s)+", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
+    private static partial Regex Preamble();
 
     private static void Print(ToolConsole console, MigrationPlan plan)
     {

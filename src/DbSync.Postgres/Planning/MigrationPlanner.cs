@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Npgsql;
 
 namespace DbSync.Postgres.Planning;
@@ -6,7 +7,7 @@ namespace DbSync.Postgres.Planning;
 /// Says what the replicas will do about a migration, before it runs: the migration runs on an empty copy of the primary's schema, and the code that makes a
 /// replica follow judges how each table stood before and stands after. The primary's tables are read by <c>pg_dump --schema-only</c> and nothing else.
 /// </summary>
-public static class MigrationPlanner
+public static partial class MigrationPlanner
 {
     /// <summary>Assumed where no copy was measured: a node on an ordinary disk beside its primary.</summary>
     private const double RowsPerSecondAssumed = 200_000;
@@ -32,6 +33,10 @@ public static class MigrationPlanner
     public static async Task<MigrationPlan> PlanAsync(string primary, string sql, MigrationPlanOptions? options = null, CancellationToken cancellationToken = default)
     {
         options ??= new MigrationPlanOptions();
+        if (options.Scratch is null && Shared().Match(sql) is { Success: true } shared)
+            throw new DbSyncException(
+                ErrorCodes.MigrationNotPlanned, $"'{shared.Value}' changes what all databases of the primary's server share: a trial there would do so for good.",
+                "Give --scratch, a server of your own to try it on; or leave the statement out of what is planned, since it changes no table.");
         var publication = ReplicaNames.Publication(options.Replica);
         await using var source = new Primary(primary);
         var state = await new ControlPlane(source, "", TimeProvider.System).ReadCatalogAsync(publication, cancellationToken);
@@ -54,6 +59,13 @@ public static class MigrationPlanner
             .Select(t => t with { Seconds = t.Work is PlannedWork.Instant or PlannedWork.NotFollowed ? 0 : t.Rows / rate });
         return new MigrationPlan([.. planned.OrderByDescending(t => t.Work).ThenByDescending(t => t.Rows).ThenBy(t => t.Table, StringComparer.Ordinal)], rate, options.RowsPerSecond is not null, state.IsLogged);
     }
+
+    /// <summary>Statements whose effect does not end with the database that they run in. One in a string or a comment is taken for one too.</summary>
+    [GeneratedRegex(
+        @"\b(?:CREATE|ALTER|DROP|COMMENT\s+ON)\s+(?:ROLE|USER(?!\s+MAPPING)|GROUP|DATABASE|TABLESPACE|SUBSCRIPTION)\b|\bALTER\s+SYSTEM\b|\b(?:REASSIGN|DROP)\s+OWNED\b"
+        + @"|\b(?:GRANT|REVOKE)\s+(?:(?!\bON\b)[^;])*\s(?:TO|FROM)\b",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 30_000)]
+    private static partial Regex Shared();
 
     private static async Task<List<(TableName Name, long Rows)>> ReadPublishedAsync(NpgsqlConnection connection, string publication, CancellationToken cancellationToken)
     {

@@ -48,10 +48,10 @@ internal sealed class ScratchDatabase : IAsyncDisposable
         }
     }
 
-    /// <summary>Runs a script as psql does: every statement by itself, the first error ends it.</summary>
+    /// <summary>Runs a script as psql does: every statement by itself, the first error ends it. psql's own commands, which could lead elsewhere, are refused.</summary>
     /// <exception cref="DbSyncException">DBS2015 with the error.</exception>
-    public Task RunAsync(string sql, CancellationToken cancellationToken) =>
-        ToolAsync("psql", ConnectionString, ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"], sql, cancellationToken);
+    public Task RunAsync(string sql, CancellationToken cancellationToken) => ToolAsync(
+        "psql", ConnectionString, ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"], $"\\restrict {Guid.NewGuid():n}\n{sql}", cancellationToken);
 
     public async ValueTask DisposeAsync()
     {

@@ -14,9 +14,11 @@ public sealed class PlanMigrationCommandTests(PostgresFixture postgres)
         INSERT INTO "__EFMigrationsHistory" VALUES ('1_First', '10.0.0');
         """;
 
-    /// <summary>As <c>dotnet ef migrations script --idempotent</c> writes it: the first would fail if it ran again.</summary>
+    /// <summary>As <c>dotnet ef migrations script --idempotent</c> prints it: the first would fail if it ran again.</summary>
     private const string Idempotent =
         """
+        Build started...
+        Build succeeded.
         START TRANSACTION;
         DO $EF$
         BEGIN
@@ -36,11 +38,8 @@ public sealed class PlanMigrationCommandTests(PostgresFixture postgres)
     [Fact]
     public async Task A_script_of_migrations_is_planned_with_the_rate_that_was_measured_here()
     {
-        PlanMigrationTests.SkipWithoutClients();
-        await using var replica = await CliReplica.CreateAsync(postgres, Shop);
-        await replica.JsonAsync(0, "init");
-        var script = Path.Combine(replica.Data, "script.sql");
-        await File.WriteAllTextAsync(script, Idempotent, TestContext.Current.CancellationToken);
+        await using var replica = await ReadyAsync();
+        var script = await WriteAsync(replica, Idempotent);
 
         var assumed = await replica.JsonAsync(0, "plan-migration", script);
         assumed.GetProperty("measured").GetBoolean().ShouldBeFalse();
@@ -56,19 +55,31 @@ public sealed class PlanMigrationCommandTests(PostgresFixture postgres)
     [Fact]
     public async Task What_can_not_be_followed_or_planned_has_its_exit_code()
     {
-        PlanMigrationTests.SkipWithoutClients();
-        await using var replica = await CliReplica.CreateAsync(postgres, Shop);
-        await replica.JsonAsync(0, "init");
-        var script = Path.Combine(replica.Data, "script.sql");
-        await File.WriteAllTextAsync(script, "ALTER TABLE customers DROP CONSTRAINT customers_pkey", TestContext.Current.CancellationToken);
+        await using var replica = await ReadyAsync();
+        var script = await WriteAsync(replica, "ALTER TABLE customers DROP CONSTRAINT customers_pkey");
         var plan = await replica.JsonAsync(5, "plan-migration", script);
         plan.GetProperty("followed").GetBoolean().ShouldBeFalse();
         plan.GetProperty("tables")[0].GetProperty("work").GetString().ShouldBe("notFollowed");
         (await replica.RunAsync("plan-migration", script)).StandardOutput.ShouldContain("NOT FOLLOWED");
 
-        await File.WriteAllTextAsync(script, "ALTER TABLE nowhere ADD c int", TestContext.Current.CancellationToken);
+        await WriteAsync(replica, "ALTER TABLE nowhere ADD c int");
         Code(await replica.JsonAsync(3, "plan-migration", script)).ShouldBe(ErrorCodes.MigrationNotPlanned);
         Code(await replica.JsonAsync(2, "plan-migration", script + ".missing")).ShouldBe(ErrorCodes.InvalidOption);
+    }
+
+    private async Task<CliReplica> ReadyAsync()
+    {
+        PlanMigrationTests.SkipWithoutClients();
+        var replica = await CliReplica.CreateAsync(postgres, Shop);
+        await replica.JsonAsync(0, "init");
+        return replica;
+    }
+
+    private static async Task<string> WriteAsync(CliReplica replica, string sql)
+    {
+        var script = Path.Combine(replica.Data, "script.sql");
+        await File.WriteAllTextAsync(script, sql, TestContext.Current.CancellationToken);
+        return script;
     }
 
     private static string? Code(JsonElement answer) => answer.GetProperty("error").GetProperty("code").GetString();

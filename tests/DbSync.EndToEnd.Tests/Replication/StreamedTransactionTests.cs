@@ -94,7 +94,7 @@ public sealed class StreamedTransactionTests(PostgresFixture postgres)
         Spilled(node).ShouldBeEmpty();
         await File.WriteAllTextAsync(Path.Combine(folder, "left.spill"), "of a dead process", Cancel);
         node.Run();
-        await Eventually.Async(_ => Task.FromResult(Spilled(node) is [var only] && !only.Contains("left", StringComparison.Ordinal)), cancellationToken: Cancel);
+        await node.UntilAsync(_ => Spilled(node) is [var only] && !only.Contains("left", StringComparison.Ordinal));
         await RunAsync(writer, Fill(14_000, "slow still"), "COMMIT");
         await ReplicationTests.ShouldEndEqualAsync(node);
     }

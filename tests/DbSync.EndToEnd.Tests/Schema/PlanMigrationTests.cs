@@ -123,4 +123,31 @@ public sealed class PlanMigrationTests(PostgresFixture postgres)
         (await node.ScalarAsync("SELECT count(*) FROM pg_database WHERE datname LIKE 'dbsync_plan_%'")).ShouldBe(0L);
         (await node.ScalarAsync("SELECT count(*) FROM first")).ShouldBe(0L, "nothing ran on the primary");
     }
+
+    [Theory]
+    [InlineData("ALTER TABLE first DROP COLUMN v; CREATE ROLE planned_by_mistake", "CREATE ROLE")]
+    [InlineData("DO $$ BEGIN EXECUTE 'alter  user postgres PASSWORD NULL'; END $$", "alter  user")]
+    [InlineData("GRANT pg_monitor TO CURRENT_USER", "GRANT")]
+    [InlineData("ALTER SYSTEM SET work_mem = '1GB'", "ALTER SYSTEM")]
+    [InlineData("COMMENT ON DATABASE postgres IS ''", "COMMENT ON DATABASE")]
+    [InlineData("ALTER TABLE first DROP COLUMN v;\n\\connect postgres\nCREATE TABLE planned_by_mistake (a int)", "backslash")]
+    [InlineData("SELECT 'touch /tmp/planned_by_mistake' \\g | sh", "backslash")]
+    public async Task What_would_not_stay_within_the_copy_is_not_tried(string change, string named)
+    {
+        SkipWithoutClients();
+        await using var node = await SchemaNode.StartAsync(postgres, "");
+        var refusal = await Should.ThrowAsync<DbSyncException>(() => MigrationPlanner.PlanAsync(node.ConnectionString, change, cancellationToken: Cancel));
+        refusal.Code.ShouldBe(ErrorCodes.MigrationNotPlanned);
+        refusal.Message.ShouldContain(named);
+    }
+
+    [Theory]
+    [InlineData("GRANT SELECT ON first TO PUBLIC; REVOKE ALL ON first FROM PUBLIC; ALTER TABLE first ADD grant_to text")]
+    [InlineData("INSERT INTO first (id, v) VALUES (1, 'a \\d that is no command'); CREATE FUNCTION f() RETURNS text LANGUAGE sql AS $f$ SELECT regexp_replace('x', '\\w', '') $f$")]
+    public async Task What_only_looks_like_it_is_tried(string change)
+    {
+        SkipWithoutClients();
+        await using var node = await SchemaNode.StartAsync(postgres, "");
+        (await MigrationPlanner.PlanAsync(node.ConnectionString, change, cancellationToken: Cancel)).IsFollowed.ShouldBeTrue();
+    }
 }
