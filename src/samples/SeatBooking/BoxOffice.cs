@@ -44,11 +44,11 @@ internal sealed class BoxOffice(string name, DbContextOptions<Hall> options, boo
     /// <summary>Somebody wants seats beside each other: false when one of them is taken.</summary>
     private async Task<bool> SellAsync(CancellationToken stop)
     {
-        var row = Random.Shared.Next(Hall.Rows);
+        await using var hall = new Hall(options);
+        var row = await hall.Bookings.CountAsync(stop) / Hall.PartiesPerRow % Hall.Rows; // all offices want the foremost row that has room
         var first = Random.Shared.Next(Hall.SeatsPerRow - PartyMax);
         var last = first + Random.Shared.Next(1, PartyMax);
 
-        await using var hall = new Hall(options);
         await using var seats = takesLocks
             ? await hall.Seats.LockRangeAsync(s => new { s.Row, s.Number }, new { Row = row, Number = first }, new { Row = row, Number = last }, LockMode.Exclusive, cancellationToken: stop)
             : null;

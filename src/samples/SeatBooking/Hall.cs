@@ -6,8 +6,9 @@ namespace SeatBooking;
 /// <summary>A hall with rows of seats, and what was booked in it. Nothing in the database forbids that bookings overlap: only the lock does.</summary>
 internal sealed class Hall(DbContextOptions<Hall> options) : DbContext(options)
 {
-    public const int Rows = 60;
+    public const int Rows = 600;
     public const int SeatsPerRow = 40;
+    public const int PartiesPerRow = 8;
 
     public DbSet<Seat> Seats => Set<Seat>();
 
