@@ -21,3 +21,22 @@ $$;
 -- Its planner takes a pass over all types of the database for cheap, and makes it twice.
 ALTER FUNCTION dbsync.definition_of(oid) SET enable_hashjoin = off;
 ALTER FUNCTION dbsync.definition_of(oid) SET enable_mergejoin = off;
+
+-- PostgreSQL plans a function of LANGUAGE sql anew at each call, and these took longer to plan than to run: as plpgsql a session plans them once.
+DO $$
+DECLARE
+    f record;
+    body text;
+BEGIN
+    FOR f IN
+        SELECT p.oid::regprocedure AS name, p.prosrc, p.proretset, p.prorettype = 'void'::regtype AS is_void, pg_catalog.pg_get_functiondef(p.oid) AS definition
+        FROM pg_catalog.pg_proc AS p WHERE p.oid = ANY (ARRAY[
+            'dbsync.definition_of(oid)', 'dbsync.log_tables(oid[],text,text)', 'dbsync.family_of(oid)', 'dbsync.tables_of_type(oid)']::regprocedure[])
+    LOOP
+        body := rtrim(f.prosrc, E' \n;');
+        body := CASE WHEN f.is_void THEN body WHEN f.proretset THEN 'RETURN QUERY ' || body ELSE 'RETURN (' || body || ')' END;
+        EXECUTE replace(
+            replace(f.definition, 'LANGUAGE sql', 'LANGUAGE plpgsql'), f.prosrc, format(E'\n#variable_conflict use_column\nBEGIN\n%s;\nEND ', body));
+        EXECUTE format('ALTER FUNCTION %s SET plan_cache_mode = force_generic_plan', f.name);
+    END LOOP;
+END $$;
