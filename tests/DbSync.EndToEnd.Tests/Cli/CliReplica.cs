@@ -98,6 +98,24 @@ internal sealed class CliReplica : IAsyncDisposable
         return process;
     }
 
+    /// <summary>Runs a statement again and again, until it is told to stop.</summary>
+    public Task WriteAsync(string sql, CancellationToken stop) => WriteAsync(() => sql, stop);
+
+    /// <summary>Runs statements over one connection, until it is told to stop; says how many there were.</summary>
+    public async Task<int> WriteAsync(Func<string> next, CancellationToken stop)
+    {
+        await using var connection = new NpgsqlConnection(_server.ConnectionStringFor(Database));
+        await connection.OpenAsync(CancellationToken.None);
+        var written = 0;
+        for (; !stop.IsCancellationRequested; written++)
+        {
+            await using var command = new NpgsqlCommand(next(), connection);
+            await command.ExecuteNonQueryAsync(CancellationToken.None);
+            await Load.PauseAsync();
+        }
+        return written;
+    }
+
     public Task ExecuteAsync(string sql) => _server.ExecuteAsync(sql, Database, Cancellation);
 
     public async Task<T> ScalarAsync<T>(string sql)

@@ -36,7 +36,8 @@ public sealed class RepairTests(PostgresFixture postgres)
         await replica.JsonAsync(0, ["init", .. sharding]);
         await using var node = await replica.StartAsync();
         using var stop = new CancellationTokenSource();
-        var writer = Task.Run(() => WriteAsync(replica, stop.Token), Cancel);
+        var random = new Random(3);
+        var writer = replica.WriteAsync(() => Change(random), stop.Token);
         var damaged = Damage(replica, new Random(7));
 
         var found = await replica.JsonAsync(5, "verify");
@@ -118,20 +119,14 @@ public sealed class RepairTests(PostgresFixture postgres)
         }
     }
 
-    private static async Task<int> WriteAsync(CliReplica replica, CancellationToken stop)
+    private static string Change(Random random)
     {
-        var random = new Random(3);
-        var written = 0;
-        for (; !stop.IsCancellationRequested; written++)
+        var id = random.Next(1, Rows / 2 - 10);
+        return random.Next(3) switch
         {
-            var id = random.Next(1, Rows / 2 - 10);
-            await replica.ExecuteAsync(random.Next(3) switch
-            {
-                0 => $"DELETE FROM orders WHERE id = {id}; INSERT INTO log VALUES ({id % 7}, 'y')",
-                1 => $"INSERT INTO orders VALUES ({id}, 'new', {id}, now(), '[]', 'w') ON CONFLICT (id) DO UPDATE SET amount = orders.amount + 0.01",
-                _ => $"UPDATE orders SET note = 'written {id}' WHERE id BETWEEN {id} AND {id + 5}; UPDATE names SET born = born + 1 WHERE first = 'f{id % 40}'",
-            });
-        }
-        return written;
+            0 => $"DELETE FROM orders WHERE id = {id}; INSERT INTO log VALUES ({id % 7}, 'y')",
+            1 => $"INSERT INTO orders VALUES ({id}, 'new', {id}, now(), '[]', 'w') ON CONFLICT (id) DO UPDATE SET amount = orders.amount + 0.01",
+            _ => $"UPDATE orders SET note = 'written {id}' WHERE id BETWEEN {id} AND {id + 5}; UPDATE names SET born = born + 1 WHERE first = 'f{id % 40}'",
+        };
     }
 }

@@ -22,7 +22,7 @@ public sealed class ResyncTests(PostgresFixture postgres)
         await using var reader = new PairReader(replica.Data, Rows);
         reader.Start();
         using var stop = new CancellationTokenSource();
-        var writer = Task.Run(async () => { while (!stop.IsCancellationRequested) await replica.ExecuteAsync(PairReader.Change); }, Cancel);
+        var writer = replica.WriteAsync(PairReader.Change, stop.Token);
 
         for (var i = 0; i < 2; i++)
         {

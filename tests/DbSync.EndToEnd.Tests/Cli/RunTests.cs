@@ -238,6 +238,7 @@ public sealed class RunTests(PostgresFixture postgres)
             await using var command = source.CreateCommand(
                 $"UPDATE customers SET balance = balance + 0.01, mood = 'sad' WHERE id = {id}; DELETE FROM log WHERE a = {id % 7}; INSERT INTO log VALUES ({id % 7}, 'y'), (9, 'z')");
             await command.ExecuteNonQueryAsync(CancellationToken.None);
+            await Load.PauseAsync();
         }
     }
 

@@ -31,7 +31,7 @@ public sealed class BackupTests(PostgresFixture postgres)
         await using (var node = await replica.StartAsync())
         {
             using var stop = new CancellationTokenSource();
-            var writer = Task.Run(async () => { while (!stop.IsCancellationRequested) await replica.ExecuteAsync(PairReader.Change); }, Cancel);
+            var writer = replica.WriteAsync(PairReader.Change, stop.Token);
             await replica.JsonAsync(0, "backup", backups);
             var second = await replica.JsonAsync(0, "backup", backups, "--keep", "1");
             second.GetProperty("removed").GetArrayLength().ShouldBe(1);

@@ -117,6 +117,7 @@ public sealed class CrashMatrixTests(PostgresFixture postgres)
         await connection.OpenAsync(CancellationToken.None);
         while (!cancellationToken.IsCancellationRequested)
         {
+            await Load.PauseAsync();
             var id = random.Next(1, 25000);
             var large = streams && random.Next(8) == 0; // few, or the log grows faster than it is read and all of it is a backlog
             var sql = random.Next(6) switch

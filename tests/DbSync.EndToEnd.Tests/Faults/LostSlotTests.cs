@@ -46,7 +46,7 @@ public sealed class LostSlotTests(PostgresFixture postgres)
         reader.Start();
         await using var healed = replica.Start(loss == "kept more than allowed" ? ["run", "--max-retained-wal", "1MB"] : ["run"]);
         using var swapped = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        var writing = WriteAsync(replica, swapped.Token);
+        var writing = replica.WriteAsync("SELECT pg_logical_emit_message(false, 'test', 'busy')", swapped.Token);
         await Eventually.Async(() => NodeFile.Load(replica.Data).Shards[0].File == "main.2.db", TimeSpan.FromSeconds(60), () => healed.StandardError, Cancel);
         await swapped.CancelAsync();
         await writing;
@@ -210,12 +210,6 @@ public sealed class LostSlotTests(PostgresFixture postgres)
         await StopAsync(healed);
         (await replica.CompareAsync()).ShouldBeEmpty();
         Directory.GetFiles(replica.Data, "*.damaged").ShouldBeEmpty();
-    }
-
-    /// <summary>A primary that never rests, a few small records at a time.</summary>
-    private static async Task WriteAsync(CliReplica replica, CancellationToken until)
-    {
-        while (!until.IsCancellationRequested) await replica.ExecuteAsync("SELECT pg_logical_emit_message(false, 'test', 'busy')");
     }
 
     private static async Task ShellAsync(string command) =>

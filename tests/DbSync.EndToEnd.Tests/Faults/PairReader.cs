@@ -44,7 +44,7 @@ internal sealed class PairReader(string data, int rows) : IAsyncDisposable
     private void Read()
     {
         var last = Lsn.Zero;
-        while (!_stop.IsCancellationRequested)
+        while (!_stop.Token.WaitHandle.WaitOne(1))
         {
             using var replica = Replica.OpenRead(data);
             using var snapshot = replica.BeginTransaction(deferred: true);

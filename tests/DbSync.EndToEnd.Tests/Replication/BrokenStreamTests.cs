@@ -29,7 +29,8 @@ public sealed class BrokenStreamTests(PostgresFixture postgres)
         for (var i = 1; i <= 15; i++)
         {
             var wanted = i;
-            await node.ExecuteAsync($"SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '{node.Slot}'");
+            await Eventually.Async(
+                async _ => await node.ScalarAsync($"SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '{node.Slot}'") is true, cancellationToken: Cancel);
             await node.UntilAsync(s => s.Reconnects >= wanted && s.Pipeline == PipelineState.Streaming);
         }
         await stop.CancelAsync();
@@ -102,6 +103,7 @@ public sealed class BrokenStreamTests(PostgresFixture postgres)
                 await connection.OpenAsync(CancellationToken.None);
                 while (!stop.IsCancellationRequested)
                 {
+                    await Load.PauseAsync();
                     var id = random.Next(1, 20_000);
                     await using var command = new NpgsqlCommand(
                         random.Next(4) switch

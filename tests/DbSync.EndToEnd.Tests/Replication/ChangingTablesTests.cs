@@ -188,6 +188,7 @@ public sealed class ChangingTablesTests(PostgresFixture postgres)
         await connection.OpenAsync(CancellationToken.None);
         while (!stop.IsCancellationRequested)
         {
+            await Load.PauseAsync();
             var id = random.Next(1, 600);
             await RunAsync(connection, random.Next(3) switch
             {
