@@ -39,6 +39,9 @@ internal enum StepKind
     Concurrent,
     Publication,
     Rows,
+
+    /// <summary>Not drawn but made in place of some partial indexes: seeds from before it go on meaning the same.</summary>
+    ExpressionIndex,
 }
 
 /// <summary>One step: statements that run one after another, each on one of two connections.</summary>
@@ -96,8 +99,7 @@ internal sealed class SchemaProgram
 
     private ProgramStep? Next()
     {
-        var kinds = Enum.GetValues<StepKind>();
-        var kind = kinds[_random.Next(kinds.Length)];
+        var kind = (StepKind)_random.Next((int)StepKind.ExpressionIndex);
         switch (kind)
         {
             case StepKind.Mixed:
@@ -111,7 +113,7 @@ internal sealed class SchemaProgram
             case StepKind.Concurrent:
                 return Concurrent();
             default:
-                return _maker.Make(kind, _model) is { } sql ? One(kind, sql) : null;
+                return _maker.Make(kind, _model) is { } sql ? One(sql.Contains(StatementMaker.Expression, StringComparison.Ordinal) ? StepKind.ExpressionIndex : kind, sql) : null;
         }
     }
 

@@ -3,6 +3,8 @@ namespace DbSync.EndToEnd.Tests.Schema;
 /// <summary>Makes valid statements of each kind for a model, and changes the model as they change the database.</summary>
 internal sealed class StatementMaker(Random random, string schema)
 {
+    public const string Expression = "(id * 2 + 1)";
+
     private static readonly ValueKind[] Plain =
         [ValueKind.Int, ValueKind.BigInt, ValueKind.Text, ValueKind.VarChar, ValueKind.Numeric, ValueKind.Real, ValueKind.Flag, ValueKind.Time, ValueKind.Mood, ValueKind.Domain, ValueKind.Bytes];
 
@@ -96,6 +98,7 @@ internal sealed class StatementMaker(Random random, string schema)
                 table.Indexes.Add($"{index} {indexed.Name} ");
                 return kind switch
                 {
+                    StepKind.PartialIndex when table.Indexes.Count % 2 == 0 => $"CREATE INDEX {index} ON {table.Full} ({Expression}, {indexed.Name})",
                     StepKind.PartialIndex => $"CREATE INDEX {index} ON {table.Full} ({indexed.Name}) WHERE id > 10",
                     StepKind.IndexConcurrently => $"CREATE INDEX CONCURRENTLY {index} ON {table.Full} ({indexed.Name}, id DESC)",
                     _ => $"CREATE {(random.Next(3) == 0 ? "UNIQUE " : "")}INDEX {index} ON {table.Full} (id, code, {indexed.Name}{(random.Next(2) == 0 ? " DESC" : "")})",
