@@ -25,7 +25,8 @@ public sealed class BacklogTests(PostgresFixture postgres)
     [Fact]
     public async Task A_backlog_comes_piece_by_piece_while_writers_go_on()
     {
-        await using var node = await StoppedAsync(await postgres.CreateDatabaseAsync(Cancel));
+        await using var server = await PostgresServer.StartAsync(cancellationToken: Cancel); // others' writes would be a backlog that small pieces never get over
+        await using var node = await StoppedAsync(await server.CreateDatabaseAsync(cancellationToken: Cancel));
         for (var i = 0; i < 20; i++)
         {
             await node.ExecuteAsync(
@@ -117,6 +118,9 @@ public sealed class BacklogTests(PostgresFixture postgres)
     private static async Task WriteAsync(NodeUnderTest node, CancellationToken cancellationToken)
     {
         for (var i = 0; !cancellationToken.IsCancellationRequested; i++)
+        {
             await node.ExecuteAsync($"UPDATE t SET n = n + 1 WHERE id BETWEEN {i % 150} AND {(i % 150) + 3}; INSERT INTO bag VALUES ('w{i}')");
+            await Load.PauseAsync();
+        }
     }
 }
