@@ -69,7 +69,10 @@ internal sealed class PrimaryFacts
     /// <summary>True when lower and upper follow Unicode's simple mapping for common letters.</summary>
     public bool MapsCasePlainly { get; }
 
-    /// <summary>How far the primary's clock is ahead of this process's.</summary>
+    /// <summary>
+    /// How far the primary's clock is ahead of this process's, at the most: as if it had answered at once, so that a slow answer never makes a replica
+    /// look younger than it is.
+    /// </summary>
     public TimeSpan ClockOffset { get; }
 
     /// <summary>When this was read, as the clock's timestamp.</summary>
@@ -113,10 +116,9 @@ internal sealed class PrimaryFacts
             switch (reader.GetString(0))
             {
                 case "server":
-                    var middle = askedAt + (time.GetUtcNow() - askedAt) / 2;
                     server = new Server(
                         reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetString(4), reader.GetString(5), reader.IsDBNull(6) ? "" : reader.GetString(6),
-                        reader.GetString(7), reader.GetString(8) == "true", reader.GetFieldValue<DateTime>(9) - middle.UtcDateTime, time.GetTimestamp());
+                        reader.GetString(7), reader.GetString(8) == "true", reader.GetFieldValue<DateTime>(9) - askedAt.UtcDateTime, time.GetTimestamp());
                     break;
                 case "table" when !ignoreRowSecurity || reader.GetString(3) != "rls":
                     forbidden[(reader.GetString(1), reader.GetString(2))] = reader.GetString(3);

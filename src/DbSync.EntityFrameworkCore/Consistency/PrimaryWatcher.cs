@@ -59,6 +59,15 @@ internal sealed class PrimaryWatcher : DbCommandInterceptor, IDbTransactionInter
         return Task.CompletedTask;
     }
 
+    // Cancelled is not undone: the server may have committed before it heard of it.
+    public override void CommandCanceled(DbCommand command, CommandEndEventData eventData) => Mark(eventData.Context);
+
+    public override Task CommandCanceledAsync(DbCommand command, CommandEndEventData eventData, CancellationToken cancellationToken = default)
+    {
+        Mark(eventData.Context);
+        return Task.CompletedTask;
+    }
+
     public void TransactionCommitted(DbTransaction transaction, TransactionEndEventData eventData) => Mark(eventData.Context);
 
     public Task TransactionCommittedAsync(DbTransaction transaction, TransactionEndEventData eventData, CancellationToken cancellationToken = default)

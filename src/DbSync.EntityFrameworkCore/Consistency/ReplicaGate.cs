@@ -38,7 +38,14 @@ internal static class ReplicaGate
         else if (consistency.Kind == ReadConsistency.Level.Session)
             required = Lsn.Max(need.Own, need.Joined);
 
-        if (scope.Lease is { } open) return Share(open, shard, layout, needs, facts, required, session, link);
+        if (scope.Lease is { } open)
+        {
+            var age = Ages(open.Snapshot, facts, settings, consistency, required);
+            if (age == Age.Unproven) required = await AskAsync(scope, link, session, async, cancellationToken).ConfigureAwait(false);
+            return age == Age.Old
+                ? new(RouteReason.NotFresh, "another query of this context still reads a snapshot that is older than the limit")
+                : Share(open, shard, layout, needs, facts, required, session, link);
+        }
         var connection = scope.Directory.Take(shard);
         if (connection is null) return new(RouteReason.NoReplica, "the shard file isn't there yet");
         var healthy = false;
