@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Data.Common;
 using DbSync.EntityFrameworkCore.Replicas;
 using Microsoft.EntityFrameworkCore.Storage;
+using Npgsql;
 
 namespace DbSync.EntityFrameworkCore.Consistency;
 
@@ -17,13 +18,17 @@ internal sealed class PrimaryLink
     private volatile Seen? _seen;
     private bool _beatRefused;
 
-    private PrimaryLink(bool ignoreRowSecurity) => _ignoreRowSecurity = ignoreRowSecurity;
+    private PrimaryLink(string connectionString, bool ignoreRowSecurity) =>
+        (KeepsSettings, _ignoreRowSecurity) = (new NpgsqlConnectionStringBuilder(connectionString).NoResetOnClose, ignoreRowSecurity);
+
+    /// <summary>True when a pooled connection keeps what was set on it (a schema, a role), so that nobody knows what the next query finds set.</summary>
+    public bool KeepsSettings { get; }
 
     /// <summary>What is known of the primary; null before it was asked.</summary>
     public PrimaryFacts? Facts { get; private set; }
 
     public static PrimaryLink Of(string connectionString, bool ignoreRowSecurity) =>
-        Links.GetOrAdd((connectionString, ignoreRowSecurity), k => new PrimaryLink(k.IgnoreRowSecurity));
+        Links.GetOrAdd((connectionString, ignoreRowSecurity), k => new PrimaryLink(k.ConnectionString, k.IgnoreRowSecurity));
 
     /// <summary>The facts, asked for again when they are older than <see cref="DbSyncSettings.FactsAgeMax"/>; null when the primary can't be asked.</summary>
     public async ValueTask<PrimaryFacts?> GetFactsAsync(

@@ -45,7 +45,8 @@ public sealed class DbSyncOptionsBuilder
 
     /// <summary>
     /// Says that the context's connection interceptors change nothing that an answer depends on. Without it a context with such an interceptor
-    /// isn't routed: it may choose a schema or a tenant on the connection (<c>SET search_path</c>), which a replica never sees.
+    /// isn't routed: it may choose a schema or a tenant on the connection (<c>SET search_path</c>), which a replica never sees. The same for connections
+    /// that are not reset when they go back to their pool (<c>No Reset On Close</c>): say here that nothing is set on them.
     /// </summary>
     public DbSyncOptionsBuilder TrustConnectionInterceptors() => With(Settings with { TrustConnectionInterceptors = true });
 

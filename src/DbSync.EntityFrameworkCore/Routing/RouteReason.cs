@@ -57,7 +57,10 @@ public enum RouteReason
     /// <summary>The context's role is under row-level security, or may not read a table.</summary>
     Rights,
 
-    /// <summary>The context has connection interceptors (see <c>TrustConnectionInterceptors</c>).</summary>
+    /// <summary>
+    /// The context has connection interceptors, or connections that keep what was set on them (<c>No Reset On Close</c>); see
+    /// <c>TrustConnectionInterceptors</c>.
+    /// </summary>
     Interceptors,
 
     /// <summary>The replica failed while answering.</summary>

@@ -55,6 +55,8 @@ internal static class Router
 
         if (HoldsTransaction(scope)) return new(RouteReason.Transaction, "a transaction is open");
         if (scope.HasConnectionInterceptors) return new(RouteReason.Interceptors, "the context has connection interceptors");
+        if (!scope.Settings.TrustConnectionInterceptors && scope.Link.KeepsSettings)
+            return new(RouteReason.Interceptors, "the context's connections keep what was set on them (No Reset On Close)");
         var replica = shape.ForReplica(scope);
         if (replica.Refusal is { } refusal) return new(refusal.Reason, refusal.Detail);
         if (replica.Needs!.Tracked is { } tracked && !scope.Settings.RouteTrackedReads)
