@@ -24,11 +24,11 @@ internal sealed class RouteLog(ILoggingOptions options)
             level, DbSyncEventId.QueryFellBack,
             "A query goes to the primary ({Reason}): {Detail}. Reported once for each query shape; the answers are the primary's."));
 
-    private readonly EventDefinition<int, int> _differs = new(
+    private readonly EventDefinition<int, int, string> _differs = new(
         options, DbSyncEventId.ShadowDiffers, LogLevel.Warning, "DbSyncEventId.ShadowDiffers",
-        level => LoggerMessage.Define<int, int>(
+        level => LoggerMessage.Define<int, int, string>(
             level, DbSyncEventId.ShadowDiffers,
-            "In the shadow, the replica answered a query differently ({PrimaryRows} rows from the primary, {ReplicaRows} from the replica). Please report the query."));
+            "In the shadow, the replica answered a query differently ({PrimaryRows} rows from the primary, {ReplicaRows} from the replica). Please report its shape: {Shape}"));
 
     /// <summary>The place where an event goes to when it happens in a test or a report.</summary>
     public static AsyncLocal<Action<RouteReason, Lsn>?> Observer { get; } = new();
@@ -45,16 +45,23 @@ internal sealed class RouteLog(ILoggingOptions options)
         if (Queries.Enabled) Queries.Add(1, ToPrimary, Reasons[(int)reason]);
     }
 
-    public void FellBack(DbContext context, RouteReason reason, string detail) => Report(context, _fallback, reason, detail);
+    public void FellBack(DbContext context, RouteReason reason, string detail) => Report(
+        context, _fallback, logger => _fallback.Log(logger, reason, detail), () => _fallback.GenerateMessage(reason, detail));
 
-    public void Differs(DbContext context, int primaryRows, int replicaRows) => Report(context, _differs, primaryRows, replicaRows);
+    /// <param name="context">The context.</param>
+    /// <param name="primaryRows">How many rows the primary gave.</param>
+    /// <param name="replicaRows">How many the replica gave.</param>
+    /// <param name="shape">The query without its values.</param>
+    public void Differs(DbContext context, int primaryRows, int replicaRows, string shape) => Report(
+        context, _differs, logger => _differs.Log(logger, primaryRows, replicaRows, shape), () => _differs.GenerateMessage(primaryRows, replicaRows, shape));
 
     /// <summary>To the log, to diagnostic listeners and to LogTo, as EF Core's own events go.</summary>
-    private static void Report<T1, T2>(DbContext context, EventDefinition<T1, T2> definition, T1 first, T2 second)
+    private static void Report(
+        DbContext context, EventDefinitionBase definition, Action<IDiagnosticsLogger<DbLoggerCategory.Query>> log, Func<string> message)
     {
         var logger = context.GetService<IDiagnosticsLogger<DbLoggerCategory.Query>>();
-        if (logger.ShouldLog(definition)) definition.Log(logger, first, second);
+        if (logger.ShouldLog(definition)) log(logger);
         if (logger.NeedsEventData(definition, out var hasListeners, out var hasSimpleLog))
-            logger.DispatchEventData(definition, new EventData(definition, (_, _) => definition.GenerateMessage(first, second)), hasListeners, hasSimpleLog);
+            logger.DispatchEventData(definition, new EventData(definition, (_, _) => message()), hasListeners, hasSimpleLog);
     }
 }

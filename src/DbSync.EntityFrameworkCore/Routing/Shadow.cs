@@ -1,21 +1,16 @@
-using System.Text.Json;
-using System.Text.Json.Serialization;
 using DbSync.EntityFrameworkCore.Infrastructure;
+using DbSync.EntityFrameworkCore.Reporting;
 using Microsoft.EntityFrameworkCore.Query;
 
 namespace DbSync.EntityFrameworkCore.Routing;
 
 /// <summary>
 /// The mode Shadow: the primary has answered; the replica is asked too, at a position that has all that the primary showed, and a difference is
-/// reported. Rows may change in between, so a difference counts only when the primary, asked again, still says what it said.
+/// reported. Rows may change in between, so a difference counts only when the primary, asked again, still says what it said. Rows are compared in order
+/// where the query says one, else as they come; an order that leaves some rows equal may be reported.
 /// </summary>
 internal static class Shadow
 {
-    private static readonly JsonSerializerOptions Json = new()
-    {
-        ReferenceHandler = ReferenceHandler.IgnoreCycles, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
-    };
-
     /// <summary>Compares; whatever goes wrong here is no concern of the one who asked.</summary>
     /// <param name="shape">The query.</param>
     /// <param name="context">Its execution.</param>
@@ -38,18 +33,17 @@ internal static class Shadow
             {
                 lease.Release();
             }
-            var (expected, found) = (Text(answer), Text(theirs));
-            if (expected == found) return;
-            var again = Text(await read(shape.OnPrimary(context)).ConfigureAwait(false));
-            if (again == expected) scope.Log.Differs(scope.Context, Rows(answer), Rows(theirs));
+            var isOrdered = !shape.Plan.Query.Type.IsAssignableTo(typeof(IQueryable)) || RowOrder.IsSaidBy(shape.Plan.Query);
+            var expected = AnswerText.Of(answer, isOrdered);
+            if (expected == AnswerText.Of(theirs, isOrdered)) return;
+            var again = AnswerText.Of(await read(shape.OnPrimary(context)).ConfigureAwait(false), isOrdered);
+            if (again == expected) scope.Log.Differs(scope.Context, Rows(answer), Rows(theirs), ShapeText.Of(shape.Plan.Query));
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
             scope.Log.Refused(RouteReason.Failed);
         }
     }
-
-    private static string Text(object? value) => JsonSerializer.Serialize(value, value?.GetType() ?? typeof(object), Json);
 
     private static int Rows(object? value) => value is System.Collections.ICollection rows ? rows.Count : 1;
 }

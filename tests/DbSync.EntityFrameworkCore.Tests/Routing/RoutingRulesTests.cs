@@ -92,33 +92,6 @@ public sealed class RoutingRulesTests(ShopFixture shop)
     }
 
     [Fact]
-    public async Task In_the_shadow_the_primary_answers_and_differences_are_events()
-    {
-        var node = await NodeUnderTest.CreateAsync(await shop.CreateDatabaseAsync(), CounterContext.Schema, "counters", Cancel);
-        await using var disposing = node;
-        node.Run();
-        await node.CatchUpAsync();
-        var options = new DbContextOptionsBuilder<CounterContext>().OfManyKinds().UseNpgsql(node.ConnectionString)
-            .UseDbSync(node.DataPath, o => o.UseRouting(RoutingMode.Shadow).WaitUpTo(TimeSpan.FromSeconds(30)))
-            .ConfigureWarnings(w => w.Log((DbSyncEventId.ShadowDiffers, Microsoft.Extensions.Logging.LogLevel.Critical)));
-        var events = new List<string>();
-        await using var db = new CounterContext(options.LogTo(events.Add, Microsoft.Extensions.Logging.LogLevel.Critical).Options);
-        (await db.Counters.AsNoTracking().OrderBy(c => c.Id).ToListAsync(Cancel)).Count.ShouldBe(64);
-        db.Counters.AsNoTracking().Count().ShouldBe(64);
-        events.ShouldBeEmpty();
-
-        await node.StopAsync();
-        using (var shard = new DbSync.Sqlite.SqliteDatabase(Directory.GetFiles(node.DataPath, "*.db").Single(), "shard"))
-            shard.Execute("DELETE FROM counters WHERE id > 9"); // what must never happen
-        node.Run();
-        (await db.Counters.AsNoTracking().OrderBy(c => c.Id).ToListAsync(Cancel)).Count.ShouldBe(64);
-        db.Counters.AsNoTracking().OrderBy(c => c.Id).ToList().Count.ShouldBe(64);
-        db.Counters.AsNoTracking().Count().ShouldBe(64);
-        events.Count.ShouldBe(3);
-        events.ShouldAllBe(e => e.Contains("answered a query differently", StringComparison.Ordinal));
-    }
-
-    [Fact]
     public async Task Query_filters_see_the_contexts_own_tenant()
     {
         await using var db = await ContextAsync();
