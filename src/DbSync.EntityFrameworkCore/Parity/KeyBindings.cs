@@ -53,12 +53,28 @@ internal sealed class KeyBindings
             if (inner.Alias is not { } alias) continue;
             own.Add(alias);
             if (inner is TableExpression plain) _tables.Add((alias, plain.Table.Name));
+            else if (inner is SelectExpression subquery) Read(alias, subquery);
             // What a left join compares pins the table that it brings, never those before it.
             if (table is LeftJoinExpression left) Conjuncts(left.JoinPredicate, [alias]);
             else if (table is InnerJoinExpression join) Conjuncts(join.JoinPredicate, own);
         }
         // A condition inside a subquery says nothing of the tables around it.
         if (select.Predicate is { } predicate) Conjuncts(predicate, own);
+    }
+
+    /// <summary>
+    /// A column of a subquery is what it is inside: pinned there, it is so outside. Pinned outside, it is so inside too, where a row that doesn't count
+    /// changes nothing of those that do.
+    /// </summary>
+    private void Read(string alias, SelectExpression subquery)
+    {
+        var isRowByRow = subquery is { Limit: null, Offset: null, GroupBy.Count: 0, IsDistinct: false } && !subquery.Projection.Any(p => p.Expression is RowNumberExpression);
+        foreach (var projection in subquery.Projection)
+        {
+            if (ColumnOf(projection.Expression) is not { } column) continue;
+            _equal.Add(((column.TableAlias, column.Name), (alias, projection.Alias)));
+            if (isRowByRow) _equal.Add(((alias, projection.Alias), (column.TableAlias, column.Name)));
+        }
     }
 
     private void Conjuncts(SqlExpression condition, HashSet<string> own)

@@ -5,7 +5,7 @@ namespace DbSync.EntityFrameworkCore.Replicas;
 /// <summary>Finds the one shard of this node that has all that an execution of a query can see.</summary>
 internal static class ShardChoice
 {
-    /// <summary>The shard's place in the node; null when it takes all of them.</summary>
+    /// <summary>The shard's place in the node, the first where any would do; null when it takes all of them.</summary>
     public static int? Of(KeyBindings bindings, ShardLayout layout, NodeFile node, IReadOnlyDictionary<string, object?> parameters)
     {
         int? chosen = null;
@@ -19,7 +19,7 @@ internal static class ShardChoice
                 chosen = place;
             }
         }
-        return chosen;
+        return chosen ?? 0;
     }
 
     private static List<Bucket>? BucketsOf(KeyBindings bindings, string alias, ShardKeyRule rule, IReadOnlyDictionary<string, object?> parameters)

@@ -43,6 +43,6 @@ public sealed class ShardRoutingTests(ShopFixture shop)
         await node.StopAsync();
         using (var file = new SqliteDatabase(Path.Combine(node.DataPath, "s1.1.db"), "s1")) file.Execute("UPDATE \"dbsync.shard\" SET applied_lsn = applied_lsn + 8");
         await AskAllAsync();
-        routes.Where(r => r.Value == RouteReason.Replica).Select(r => r.Key).ShouldBe(["equal", "contains one", "both tables"], ignoreOrder: true);
+        routes.Where(r => r.Value == RouteReason.Replica).Select(r => r.Key).ShouldBe(["equal", "contains one", "both tables", "reference table"], ignoreOrder: true);
     }
 }

@@ -18,12 +18,12 @@ public sealed class NodeUnderTest : IAsyncDisposable
     private CancellationTokenSource? _stop;
     private Task? _running;
 
-    private NodeUnderTest(string connectionString, int shards)
+    private NodeUnderTest(string connectionString, int shards, int elsewhere = 0)
     {
         ConnectionString = connectionString;
         _unpooled = new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false }.ConnectionString;
         Slot = $"dbsync_test_{Environment.ProcessId}_{Interlocked.Increment(ref made)}";
-        Shards = shards;
+        (Shards, Elsewhere) = (shards, elsewhere);
     }
 
     public string ConnectionString { get; }
@@ -55,6 +55,9 @@ public sealed class NodeUnderTest : IAsyncDisposable
 
     private int Shards { get; }
 
+    /// <summary>How many more shards the replica has, on a node that never runs.</summary>
+    private int Elsewhere { get; }
+
     /// <summary>Runs <paramref name="schemaSql"/>, publishes <paramref name="tables"/> and prepares a node; it does not run yet.</summary>
     /// <param name="connectionString">A database of the test's own.</param>
     /// <param name="schemaSql">Its tables.</param>
@@ -62,10 +65,18 @@ public sealed class NodeUnderTest : IAsyncDisposable
     /// <param name="cancellationToken">Ends the setup.</param>
     /// <param name="shards">How many shards the node has; without shard keys each holds everything.</param>
     /// <param name="shardKeys">The shard key of each sharded table.</param>
-    public static async Task<NodeUnderTest> CreateAsync(
-        string connectionString, string schemaSql, string tables, CancellationToken cancellationToken, int shards = 1, params (string Table, string Column)[] shardKeys)
+    public static Task<NodeUnderTest> CreateAsync(
+        string connectionString, string schemaSql, string tables, CancellationToken cancellationToken, int shards = 1, params (string Table, string Column)[] shardKeys) =>
+        CreateAsync(new NodeUnderTest(connectionString, shards), schemaSql, tables, shardKeys, cancellationToken);
+
+    /// <summary>Prepares one of two nodes: the replica has as many shards on another one, so that this one holds some of the rows only.</summary>
+    public static Task<NodeUnderTest> CreateHalfAsync(
+        string connectionString, string schemaSql, string tables, int shards, (string Table, string Column)[] shardKeys, CancellationToken cancellationToken) =>
+        CreateAsync(new NodeUnderTest(connectionString, shards, elsewhere: shards), schemaSql, tables, shardKeys, cancellationToken);
+
+    private static async Task<NodeUnderTest> CreateAsync(
+        NodeUnderTest node, string schemaSql, string tables, (string Table, string Column)[] shardKeys, CancellationToken cancellationToken)
     {
-        var node = new NodeUnderTest(connectionString, shards);
         await node.ExecuteAsync(schemaSql);
         var options = node.PrimaryOptions(Lsn.Zero);
         await using var primary = new Primary(options.ConnectionString);
@@ -97,7 +108,8 @@ public sealed class NodeUnderTest : IAsyncDisposable
             var table = facts.Single(f => f.ReplicaName == name);
             rules.Add(name, new ShardKeyRule([column], await ShardKeyReader.ReadKindsAsync(connection, table.Oid, name, [column], cancellationToken)));
         }
-        var topology = new ShardTopology([.. Enumerable.Range(0, Shards).Select(i => new ShardMember(new ShardId($"s{i}")))]);
+        var members = Enumerable.Range(0, Shards + Elsewhere).Select(i => new ShardMember(new ShardId($"s{i}"), Node: Elsewhere == 0 ? "" : i < Shards ? "test" : "elsewhere"));
+        var topology = new ShardTopology([.. members]);
         return ShardMapTable.InsertSql("main", new ShardLayout(ShardMapPlanner.Start(topology).Target, ShardLayout.KeysOf(rules)));
     }
 
