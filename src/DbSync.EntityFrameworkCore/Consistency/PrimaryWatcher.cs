@@ -4,6 +4,7 @@ using DbSync.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Storage;
 
 namespace DbSync.EntityFrameworkCore.Consistency;
 
@@ -88,6 +89,8 @@ internal sealed class PrimaryWatcher : DbCommandInterceptor, IDbTransactionInter
     {
         if (context?.GetInfrastructure().GetService(typeof(DbSyncScope)) is not DbSyncScope scope) return;
         scope.MarkDirty();
-        if (Transaction.Current is { } ambient) ambient.TransactionCompleted += (_, _) => scope.MarkDirty(); // its commit comes later
+        if ((Transaction.Current ?? (scope.Primary as ITransactionEnlistmentManager)?.EnlistedTransaction) is not { } surrounding) return;
+        var (session, link) = (scope.Session, scope.Link);
+        surrounding.TransactionCompleted += (_, _) => session.MarkDirty(link); // its commit comes later, when the context may be another's
     }
 }

@@ -23,7 +23,7 @@ public static class DbSyncDbContextOptionsBuilderExtensions
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentException.ThrowIfNullOrWhiteSpace(dataDirectory);
-        var builder = new DbSyncOptionsBuilder(new DbSyncSettings(Path.GetFullPath(dataDirectory)));
+        var builder = new DbSyncOptionsBuilder(new DbSyncSettings(Path.TrimEndingDirectorySeparator(Path.GetFullPath(dataDirectory))));
         configure?.Invoke(builder);
         ((IDbContextOptionsBuilderInfrastructure)options).AddOrUpdateExtension(new DbSyncOptionsExtension(builder.Settings));
         return options;

@@ -21,5 +21,6 @@ public sealed class RoutingSwitch
 
     /// <summary>The switch of a data directory; one per process.</summary>
     /// <param name="dataDirectory">The directory given to <c>UseDbSync</c>.</param>
-    public static RoutingSwitch For(string dataDirectory) => Switches.GetOrAdd(Path.GetFullPath(dataDirectory), _ => new RoutingSwitch());
+    public static RoutingSwitch For(string dataDirectory) => 
+        Switches.GetOrAdd(Path.TrimEndingDirectorySeparator(Path.GetFullPath(dataDirectory)), _ => new RoutingSwitch());
 }
