@@ -13,9 +13,37 @@ public sealed class DbSyncSession
     private readonly Lock _gate = new();
     private readonly List<Entry> _entries = [];
     private readonly JoinedTokens _joined = new();
+    private ReadConsistency? _consistency;
+    private RoutingMode? _routing;
 
     /// <summary>The session of the contexts used in this asynchronous flow; null when each has its own.</summary>
     public static DbSyncSession? Current => Ambient.Value;
+
+    /// <summary>The level of all contexts of the session; null, the default: as their options say. A context's own level and a query's go before it.</summary>
+    public ReadConsistency? Consistency
+    {
+        get
+        {
+            lock (_gate) return _consistency;
+        }
+        set
+        {
+            lock (_gate) _consistency = value;
+        }
+    }
+
+    /// <summary>The routing of all contexts of the session; null, the default: as their options say. A context's own goes before it.</summary>
+    public RoutingMode? Routing
+    {
+        get
+        {
+            lock (_gate) return _routing;
+        }
+        set
+        {
+            lock (_gate) _routing = value;
+        }
+    }
 
     /// <summary>Makes this the session of all contexts used in this asynchronous flow, until disposed.</summary>
     public IDisposable Enter()

@@ -2,7 +2,6 @@ using DbSync;
 using DbSync.EntityFrameworkCore;
 using DbSync.EntityFrameworkCore.Consistency;
 using DbSync.EntityFrameworkCore.Infrastructure;
-using Microsoft.EntityFrameworkCore.Infrastructure;
 
 namespace Microsoft.EntityFrameworkCore;
 
@@ -19,7 +18,7 @@ public static class DbSyncDbContextExtensions
     /// <exception cref="DbSyncException">DBS2001 when the primary can't be asked.</exception>
     public static async Task<string> GetSyncTokenAsync(this DbContext context, CancellationToken cancellationToken = default)
     {
-        var scope = ScopeOf(context);
+        var scope = DbSyncScope.Of(context);
         var (link, session) = (scope.Link, scope.Session);
         var facts = await link.GetFactsAsync(scope.Primary, scope.Settings, scope.Directory.Node?.Publication ?? "", async: true, cancellationToken).ConfigureAwait(false)
             ?? throw new DbSyncException(ErrorCodes.PrimaryUnreachable, "The primary can't be asked for its position.");
@@ -37,7 +36,7 @@ public static class DbSyncDbContextExtensions
     /// <summary>The context's session sees from now on what the token stands for. Text that is no token is ignored.</summary>
     /// <param name="context">A context with <c>UseDbSync</c>.</param>
     /// <param name="token">What <see cref="GetSyncTokenAsync"/> gave; null for none.</param>
-    public static void JoinSyncToken(this DbContext context, string? token) => ScopeOf(context).Session.Join(token);
+    public static void JoinSyncToken(this DbContext context, string? token) => DbSyncScope.Of(context).Session.Join(token);
 
     /// <summary>Gives the context a session to share with others.</summary>
     /// <param name="context">A context with <c>UseDbSync</c>.</param>
@@ -45,31 +44,24 @@ public static class DbSyncDbContextExtensions
     public static void UseSyncSession(this DbContext context, DbSyncSession session)
     {
         ArgumentNullException.ThrowIfNull(session);
-        ScopeOf(context).Use(session);
+        DbSyncScope.Of(context).Use(session);
     }
 
     /// <summary>The routing of this context alone, until it goes back to its pool.</summary>
     /// <param name="context">A context with <c>UseDbSync</c>.</param>
-    /// <param name="mode">The mode; null: as its options say.</param>
-    public static void SetRouting(this DbContext context, RoutingMode? mode) => ScopeOf(context).Routing = mode;
+    /// <param name="mode">The mode; null: as its session or its options say.</param>
+    public static void SetRouting(this DbContext context, RoutingMode? mode) => DbSyncScope.Of(context).Routing = mode;
 
     /// <summary>The consistency level of this context alone, until it goes back to its pool.</summary>
     /// <param name="context">A context with <c>UseDbSync</c>.</param>
-    /// <param name="consistency">The level; null: as its options say.</param>
-    public static void SetReadConsistency(this DbContext context, ReadConsistency? consistency) => ScopeOf(context).Consistency = consistency;
+    /// <param name="consistency">The level; null: as its session or its options say.</param>
+    public static void SetReadConsistency(this DbContext context, ReadConsistency? consistency) => DbSyncScope.Of(context).Consistency = consistency;
 
     /// <summary>Where the context's last query went, and why; null before the first, and after the context went back to its pool.</summary>
     /// <param name="context">A context with <c>UseDbSync</c>.</param>
     public static QueryRoute? GetLastRoute(this DbContext context)
     {
-        var scope = ScopeOf(context);
+        var scope = DbSyncScope.Of(context);
         return scope.LastRoute?.Describe(scope);
-    }
-
-    private static DbSyncScope ScopeOf(DbContext context)
-    {
-        ArgumentNullException.ThrowIfNull(context);
-        return context.GetInfrastructure().GetService(typeof(DbSyncScope)) as DbSyncScope ?? throw new DbSyncException(
-            ErrorCodes.CannotPlugIn, "This context has no DbSync.", "Call UseDbSync on its options.");
     }
 }

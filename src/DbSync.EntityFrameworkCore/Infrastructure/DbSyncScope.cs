@@ -49,10 +49,10 @@ internal sealed class DbSyncScope : IDisposable, IResettableService
 
     public RoutingSwitch Switch { get; }
 
-    /// <summary>The mode of this context alone; null: as its options or the directory's switch say.</summary>
+    /// <summary>The mode of this context alone; null: as its session, its options or the directory's switch say.</summary>
     public RoutingMode? Routing { get; set; }
 
-    /// <summary>The level of this context alone; null: as its options say.</summary>
+    /// <summary>The level of this context alone; null: as its session or its options say.</summary>
     public ReadConsistency? Consistency { get; set; }
 
     public bool HasConnectionInterceptors { get; }
@@ -63,7 +63,10 @@ internal sealed class DbSyncScope : IDisposable, IResettableService
     /// <summary>Where the last query went.</summary>
     public LastRoute? LastRoute { get; set; }
 
-    public RoutingMode Mode => Routing ?? Settings.Routing ?? Switch.Mode;
+    public RoutingMode Mode => Routing ?? Session.Routing ?? Settings.Routing ?? Switch.Mode;
+
+    /// <summary>The level of queries that name none.</summary>
+    public ReadConsistency Level => Consistency ?? Session.Consistency ?? Settings.Consistency;
 
     public IRelationalConnection Primary => _primary ??= Context.GetInfrastructure().GetRequiredService<IRelationalConnection>();
 
@@ -92,16 +95,42 @@ internal sealed class DbSyncScope : IDisposable, IResettableService
         {
             if (_askedScope) return _ofScope;
             _askedScope = true;
+            var core = _options.FindExtension<CoreOptionsExtension>();
+            if (core?.ApplicationServiceProvider is not { } services) return null;
             try
             {
-                _ofScope = _options.FindExtension<CoreOptionsExtension>()?.ApplicationServiceProvider?.GetService<DbSyncSession>();
+                var session = services.GetService<DbSyncSession>();
+                if (session is not null && (!KnowsRootOnly(core, services) || IsTheApplications(session, services))) _ofScope = session;
             }
             catch (InvalidOperationException)
             {
-                // A pooled context knows only the root provider, which gives out no scoped service.
+                // Where scopes are validated, the root provider gives out no scoped service.
             }
             return _ofScope;
         }
+    }
+
+    /// <summary>
+    /// True for contexts of pools and factories, which live in no scope: the session that the root provider makes is everybody's. (It is itself the
+    /// factory of scopes.)
+    /// </summary>
+    private static bool KnowsRootOnly(CoreOptionsExtension core, IServiceProvider services) =>
+        core.MaxPoolSize is not null || ReferenceEquals(services.GetService<IServiceProvider>(), services.GetService<IServiceScopeFactory>());
+
+    /// <summary>True for a session that was registered for the whole application: a scope gives the same one.</summary>
+    private static bool IsTheApplications(DbSyncSession session, IServiceProvider services)
+    {
+        using var scope = services.CreateScope();
+        return ReferenceEquals(scope.ServiceProvider.GetService<DbSyncSession>(), session);
+    }
+
+    /// <summary>A context's scope.</summary>
+    /// <exception cref="DbSyncException">DBS7003 when the context has no <c>UseDbSync</c>.</exception>
+    public static DbSyncScope Of(DbContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        return context.GetInfrastructure().GetService(typeof(DbSyncScope)) as DbSyncScope ?? throw new DbSyncException(
+            ErrorCodes.CannotPlugIn, "This context has no DbSync.", "Call UseDbSync on its options.");
     }
 
     public void Use(DbSyncSession session) => _given = session;

@@ -12,9 +12,17 @@ internal sealed class QueryRecorder
 
     private readonly ConcurrentDictionary<(string Shape, RouteReason Reason), QueryRecord> _seen = new();
     private readonly string? _path;
+    private readonly DbSyncScope? _only;
     private readonly Lock _gate = new();
 
-    public QueryRecorder(string? path = null) => _path = path;
+    public QueryRecorder()
+    {
+    }
+
+    /// <param name="only">The context whose queries alone are noted.</param>
+    public QueryRecorder(DbSyncScope only) => _only = only;
+
+    private QueryRecorder(string path) => _path = path;
 
     /// <summary>The one of this flow, else the process's; null when nobody wants to know.</summary>
     public static QueryRecorder? Current => Ambient.Value ?? OfProcess;
@@ -26,6 +34,7 @@ internal sealed class QueryRecorder
     /// <summary>Notes a query that is about to run. Whether the replica is there, fresh and switched on now is no property of its shape.</summary>
     public void Note<TResult>(QueryShape<TResult> shape, DbSyncScope scope, RouteReason reason, string detail)
     {
+        if (_only is not null && scope != _only) return;
         if (reason is RouteReason.SwitchedOff && shape.Plan.Primary is null && shape.ForReplica(scope) is var replica)
             (reason, detail) = replica.Refusal ?? (replica.Needs!.Tracked is { } tracked && !scope.Settings.RouteTrackedReads ? (RouteReason.Tracking, $"it tracks {tracked}") : (RouteReason.Replica, ""));
         var routed = reason is RouteReason.Replica or RouteReason.NoReplica or RouteReason.NotFresh or RouteReason.Copying or RouteReason.Failed;

@@ -40,7 +40,7 @@ internal static class Router
         QueryShape<TResult> shape, DbSyncScope scope, IReadOnlyDictionary<string, object?> parameters, CancellationToken cancellationToken) =>
         scope.Mode != RoutingMode.On && shape.Plan.Primary is null
             ? new(new GateAnswer(RouteReason.SwitchedOff, $"routing is {scope.Mode}"))
-            : DecideAsync(shape, scope, shape.Plan.Consistency ?? scope.Consistency ?? scope.Settings.Consistency, parameters, cancellationToken);
+            : DecideAsync(shape, scope, shape.Plan.Consistency ?? scope.Level, parameters, cancellationToken);
 
     /// <summary>Where the query would go now at a level, if routing is on.</summary>
     public static async ValueTask<GateAnswer> DecideAsync<TResult>(

@@ -3,6 +3,8 @@ using DbSync.EntityFrameworkCore.Tests.Shop;
 using DbSync.Sqlite;
 using DbSync.Testing;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace DbSync.EntityFrameworkCore.Tests.Consistency;
 
@@ -147,6 +149,67 @@ public sealed class ConsistencyTests(ShopFixture shop)
     }
 
     [Fact]
+    public async Task A_scopes_level_holds_for_its_contexts_until_a_context_or_a_query_says_another()
+    {
+        await using var node = await NodeAsync();
+        await using var db = CounterContext.On(node, o => o.WaitUpTo(TimeSpan.FromMilliseconds(20)));
+        await using var other = CounterContext.On(node, o => o.WaitUpTo(TimeSpan.FromMilliseconds(20)));
+        (await ReadAsync(db, null)).ShouldBe((0, RouteReason.Replica));
+        await node.StopAsync();
+        await node.ExecuteAsync("UPDATE counters SET value = 7");
+        var session = new DbSyncSession { Consistency = ReadConsistency.Strong };
+        foreach (var context in new[] { db, other }) context.UseSyncSession(session);
+        (await ReadAsync(db, ReadConsistency.Eventual)).ShouldBe((0, RouteReason.Replica));
+        db.SetReadConsistency(ReadConsistency.Eventual);
+        (await ReadAsync(db, null)).ShouldBe((0, RouteReason.Replica));
+        (await ReadAsync(db, ReadConsistency.Strong)).ShouldBe((7, RouteReason.NotFresh));
+        db.SetReadConsistency(null);
+        (await ReadAsync(db, null)).ShouldBe((7, RouteReason.NotFresh));
+        (await ReadAsync(other, null)).ShouldBe((7, RouteReason.NotFresh));
+    }
+
+    /// <summary>Where scopes aren't validated, the root provider gives a scoped session to whoever asks it: one for all users.</summary>
+    [Theory]
+    [InlineData("pool")]
+    [InlineData("pooled factory")]
+    [InlineData("factory")]
+    public async Task Contexts_that_know_the_root_provider_only_share_no_session_of_its(string kind)
+    {
+        await using var node = await NodeAsync();
+        void Plug(DbContextOptionsBuilder o) => o.OfManyKinds().UseNpgsql(node.ConnectionString).UseDbSync(node.DataPath, d => d.WaitUpTo(TimeSpan.FromMilliseconds(20)));
+        var collection = new ServiceCollection().AddScoped<DbSyncSession>();
+        collection = kind switch
+        {
+            "pool" => collection.AddDbContextPool<CounterContext>(Plug),
+            "pooled factory" => collection.AddPooledDbContextFactory<CounterContext>(Plug),
+            _ => collection.AddDbContextFactory<CounterContext>(Plug),
+        };
+        await using var services = collection.BuildServiceProvider(validateScopes: false);
+        await using var writing = services.CreateAsyncScope();
+        await using var reading = services.CreateAsyncScope();
+        CounterContext Of(AsyncServiceScope scope) => kind == "pool"
+            ? scope.ServiceProvider.GetRequiredService<CounterContext>()
+            : scope.ServiceProvider.GetRequiredService<IDbContextFactory<CounterContext>>().CreateDbContext();
+        await using var writer = Of(writing);
+        await using var reader = Of(reading);
+        (await ReadAsync(reader, null)).ShouldBe((0, RouteReason.Replica));
+        await node.StopAsync();
+        await writer.Counters.Where(c => c.Id == 1).ExecuteUpdateAsync(s => s.SetProperty(c => c.Value, 3), Cancel);
+        (await ReadAsync(reader, null)).ShouldBe((0, RouteReason.Replica)); // another user's write: nothing to wait for
+        (await ReadAsync(writer, null)).ShouldBe((3, RouteReason.NotFresh));
+    }
+
+    [Fact]
+    public async Task One_session_for_the_whole_application_is_one_for_pooled_contexts_too()
+    {
+        var session = new DbSyncSession();
+        await using var services = new ServiceCollection().AddSingleton(session)
+            .AddPooledDbContextFactory<CounterContext>(o => o.OfManyKinds().UseNpgsql("Host=nowhere").UseDbSync("nowhere")).BuildServiceProvider(validateScopes: true);
+        await using var db = await services.GetRequiredService<IDbContextFactory<CounterContext>>().CreateDbContextAsync(Cancel);
+        db.GetService<EntityFrameworkCore.Infrastructure.DbSyncScope>().Session.ShouldBeSameAs(session);
+    }
+
+    [Fact]
     public async Task A_value_that_only_PostgreSQL_represents_sends_its_column_to_the_primary_as_soon_as_it_is_there()
     {
         await using var node = await NodeUnderTest.CreateAsync(
@@ -216,11 +279,12 @@ public sealed class ConsistencyTests(ShopFixture shop)
         (await Should.ThrowAsync<Npgsql.PostgresException>(() => db.Database.ExecuteSqlAsync($"UPDATE dbsync.heartbeat SET beat = 0", Cancel))).SqlState.ShouldBe("42501");
     }
 
-    private static async Task<(long Value, RouteReason Route)> ReadAsync(CounterContext db, ReadConsistency consistency)
+    private static async Task<(long Value, RouteReason Route)> ReadAsync(CounterContext db, ReadConsistency? consistency)
     {
         var route = RouteReason.Failed;
         EntityFrameworkCore.Routing.RouteLog.Observer.Value = (reason, _) => route = reason;
-        var value = await db.Counters.AsNoTracking().WithConsistency(consistency).Where(c => c.Id == 1).Select(c => c.Value).SingleAsync(Cancel);
+        var counters = db.Counters.AsNoTracking();
+        var value = await (consistency is { } level ? counters.WithConsistency(level) : counters).Where(c => c.Id == 1).Select(c => c.Value).SingleAsync(Cancel);
         return (value, route);
     }
 

@@ -33,4 +33,23 @@ public sealed class DbSyncTestingTests(Library library)
         await db.Books.AsNoTracking().MaxAsync(b => b.Id, Cancel);
         report.Queries.Count.ShouldBe(5);
     }
+
+    [Fact]
+    public async Task A_report_on_a_context_lists_its_queries_and_no_others()
+    {
+        var node = await library.GetAsync();
+        await using var db = new LibraryContext(Library.Plug(new DbContextOptionsBuilder<LibraryContext>(), node, o => o.ThrowOnFallback(false)).Options);
+        await using var another = new LibraryContext(Library.Plug(new DbContextOptionsBuilder<LibraryContext>(), node, o => o.ThrowOnFallback(false)).Options);
+        var report = await DbSyncTesting.ReportAsync(db, async own =>
+        {
+            own.ShouldBeSameAs(db);
+            await own.Authors.FirstAsync(Cancel);
+            await own.Books.AsNoTracking().CountAsync(Cancel);
+            await another.Books.AsNoTracking().MaxAsync(b => b.Id, Cancel);
+        });
+        report.Queries.Select(q => q.Reason).ShouldBe([RouteReason.Tracking, RouteReason.Replica], ignoreOrder: true);
+
+        await using var plain = new LibraryContext(new DbContextOptionsBuilder<LibraryContext>().OfManyKinds().UseNpgsql(node.ConnectionString).Options);
+        (await Should.ThrowAsync<DbSyncException>(() => DbSyncTesting.ReportAsync(plain, _ => Task.CompletedTask))).Code.ShouldBe(ErrorCodes.CannotPlugIn);
+    }
 }

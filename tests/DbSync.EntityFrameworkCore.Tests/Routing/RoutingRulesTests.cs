@@ -92,6 +92,37 @@ public sealed class RoutingRulesTests(ShopFixture shop)
     }
 
     [Fact]
+    public async Task Routing_and_level_are_the_querys_else_the_contexts_else_the_scopes_else_the_options()
+    {
+        var node = await shop.GetAsync();
+        await using var services = new ServiceCollection().AddScoped<DbSyncSession>().AddDbContext<ShopContext>(
+            o => o.OfManyKinds().UseNpgsql(node.ConnectionString, n => n.MapEnum<Mood>("mood")).UseQueryTrackingBehavior(QueryTrackingBehavior.NoTracking)
+                .UseDbSync(node.DataPath, d => d.UseRouting(RoutingMode.Off).UseConsistency(ReadConsistency.Eventual).WaitUpTo(TimeSpan.FromSeconds(30)))).BuildServiceProvider();
+        await using var scope = services.CreateAsyncScope();
+        await using var other = services.CreateAsyncScope();
+        var session = scope.ServiceProvider.GetRequiredService<DbSyncSession>();
+        var db = scope.ServiceProvider.GetRequiredService<ShopContext>();
+        var level = db.GetService<EntityFrameworkCore.Infrastructure.DbSyncScope>();
+
+        db.Customers.GetRoute().Reason.ShouldBe(RouteReason.SwitchedOff);
+        session.Routing = RoutingMode.On;
+        db.Customers.GetRoute().Reason.ShouldBe(RouteReason.Replica);
+        other.ServiceProvider.GetRequiredService<ShopContext>().Customers.GetRoute().Reason.ShouldBe(RouteReason.SwitchedOff);
+        db.Customers.UsePrimary().GetRoute().Reason.ShouldBe(RouteReason.UsePrimary);
+        db.SetRouting(RoutingMode.Off);
+        db.Customers.GetRoute().Reason.ShouldBe(RouteReason.SwitchedOff);
+        db.SetRouting(null);
+        session.Routing = null;
+        db.Customers.GetRoute().Reason.ShouldBe(RouteReason.SwitchedOff);
+
+        level.Level.ShouldBe(ReadConsistency.Eventual);
+        session.Consistency = ReadConsistency.Strong;
+        level.Level.ShouldBe(ReadConsistency.Strong);
+        db.SetReadConsistency(ReadConsistency.Session);
+        level.Level.ShouldBe(ReadConsistency.Session);
+    }
+
+    [Fact]
     public async Task Query_filters_see_the_contexts_own_tenant()
     {
         await using var db = await ContextAsync();
