@@ -13,13 +13,14 @@ internal sealed class SampleApp : IAsyncDisposable
 
     public Uri Address { get; }
 
-    public static async Task<SampleApp> StartAsync(string name, string primary, string data, string? keys = null)
+    public static async Task<SampleApp> StartAsync(string name, string primary, string data, string? keys = null, string? queries = null)
     {
         var process = TestProcess.Start(
             "dotnet", ["exec", Path.Combine(AppContext.BaseDirectory, $"{name}.dll")],
             new Dictionary<string, string?>
             {
-                ["ASPNETCORE_URLS"] = "http://127.0.0.1:0", ["ConnectionStrings__Primary"] = primary, ["DbSync__DataDirectory"] = data, ["Keys"] = keys, ["DOTNET_ENVIRONMENT"] = null,
+                ["ASPNETCORE_URLS"] = "http://127.0.0.1:0", ["ConnectionStrings__Primary"] = primary, ["DbSync__DataDirectory"] = data, ["Keys"] = keys, [QueryRecord.EnvironmentVariable] = queries,
+                ["DOTNET_ENVIRONMENT"] = null,
             });
         var line = await process.WaitForLineAsync(l => l.Contains(Listening, StringComparison.Ordinal), TimeSpan.FromSeconds(90), cancellationToken: TestContext.Current.CancellationToken);
         return new SampleApp(process, new Uri(line[(line.IndexOf(Listening, StringComparison.Ordinal) + Listening.Length)..]));

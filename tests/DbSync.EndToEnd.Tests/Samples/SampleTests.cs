@@ -1,3 +1,5 @@
+using System.Text.Json;
+using DbSync.EntityFrameworkCore;
 using DbSync.Testing;
 
 namespace DbSync.EndToEnd.Tests.Samples;
@@ -16,8 +18,16 @@ public sealed class SampleTests(PostgresFixture postgres) : IAsyncDisposable
         var database = _database = await postgres.CreateDatabaseAsync(Cancel);
         await using var first = await SampleApp.StartAsync("Storefront", database, _files["one"], _files["keys"]);
         await using var spare = await SampleApp.StartAsync("Storefront", database, _files["one"], _files["keys"]);
-        await using var other = await SampleApp.StartAsync("Storefront", database, _files["two"], _files["keys"]);
+        await using var other = await SampleApp.StartAsync("Storefront", database, _files["two"], _files["keys"], _files["queries"]);
         foreach (var app in new[] { first, spare, other }) await FromReplicaAsync(app, "/products/7");
+        await Eventually.Async(
+            async _ =>
+            {
+                using var stranger = new Browser();
+                (await stranger.AskAsync(other, "/products/7")).Route.ShouldStartWith("replica at ");
+                return stranger.ReplicaAgeMs;
+            },
+            age => age is >= 0 and < 60_000, cancellationToken: Cancel);
 
         using var user = new Browser();
         var orders = 0;
@@ -32,8 +42,22 @@ public sealed class SampleTests(PostgresFixture postgres) : IAsyncDisposable
                 return (await fresh.AskAsync(spare, "/customers/somebody/orders")).Route;
             },
             route => route.StartsWith("replica", StringComparison.Ordinal), TimeSpan.FromSeconds(60), cancellationToken: Cancel);
+        using (var anybody = new Browser()) // the background writer's customers are called so
+            await Eventually.Async(async _ => await BoughtAsync(anybody, spare), cancellationToken: Cancel);
         other.Process.Terminate();
         (await other.Process.WaitForExitAsync(TimeSpan.FromSeconds(30), Cancel)).ShouldBe(0);
+        var recorded = JsonDocument.Parse((await DbSyncTool.RunAsync(["queries", _files["queries"], "--json"], cancellationToken: Cancel)).StandardOutput).RootElement;
+        recorded.GetProperty("routed").GetInt32().ShouldBeGreaterThanOrEqualTo(2);
+        var refused = recorded.GetProperty("notRouted").EnumerateArray().ShouldHaveSingleItem();
+        refused.GetProperty("reason").GetString().ShouldBe(nameof(RouteReason.Tracking)); // the background writer's
+        refused.GetProperty("shape").GetString()!.ShouldStartWith("DbSet<Product>()");
+
+        static async Task<bool> BoughtAsync(Browser anybody, SampleApp app)
+        {
+            for (var customer = 1; customer < 30; customer++)
+                if ((await anybody.AskAsync(app, $"/customers/customer{customer}/orders")).Answer.GetArrayLength() > 0) return true;
+            return false;
+        }
 
         async Task OrderAsync(SampleApp[] apps)
         {

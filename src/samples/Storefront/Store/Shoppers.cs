@@ -28,7 +28,8 @@ internal sealed partial class Shoppers(IServiceScopeFactory scopes, TimeProvider
 
     private async Task BuyAsync(StoreContext db, Random random, CancellationToken cancellationToken)
     {
-        var product = await db.Products.SingleAsync(p => p.Id == random.Next(1, 201), cancellationToken); // tracked, so the primary's
+        var id = random.Next(1, 201);
+        var product = await db.Products.SingleAsync(p => p.Id == id, cancellationToken); // tracked, so the primary's
         product.Stock = product.Stock > 0 ? product.Stock - 1 : 100;
         db.Orders.Add(new Order { ProductId = product.Id, Customer = $"customer{random.Next(1, 30)}", Quantity = 1, PlacedAt = time.GetUtcNow().UtcDateTime });
         await db.SaveChangesAsync(cancellationToken);
