@@ -55,18 +55,14 @@ public sealed class DbSyncSession
 
     /// <summary>
     /// Reads from now on see what the token stands for (see <c>GetSyncTokenAsync</c>). Text that is no token, and a token beyond the primary's own
-    /// position, are ignored: a token from outside can't do harm.
+    /// position, are ignored: a token from outside can't do harm. One that was sealed with <c>UseSyncTokenKey</c> is for a context's <c>JoinSyncToken</c>.
     /// </summary>
-    public void Join(string? token)
-    {
-        foreach (var part in (token ?? "").Split('.', StringSplitOptions.RemoveEmptyEntries).Take(PartsMax))
-            if (SyncToken.TryParse(part, out var parsed))
-                lock (_gate) _joined.Add(parsed);
-    }
+    public void Join(string? token) => Join(token, seal: null);
 
     /// <summary>
-    /// What the session has written and read so far, for <see cref="Join"/> of another session, in this process or another. Costs nothing: where a
-    /// position isn't known yet, whoever joins asks the primary for it before the next routed read. Empty when there is nothing to tell.
+    /// What the session has written and read so far, for <see cref="Join(string?)"/> of another session, in this process or another. Costs nothing: where a
+    /// position isn't known yet, whoever joins asks the primary for it before the next routed read. Empty when there is nothing to tell. It is plain: for
+    /// jobs and messages; <c>DbSync.AspNetCore</c> protects it on its way through a browser.
     /// </summary>
     public string ToToken()
     {
@@ -97,6 +93,14 @@ public sealed class DbSyncSession
     {
         lock (_gate)
             foreach (var entry in _entries) entry.Writes++;
+    }
+
+    /// <summary>Takes in what is sealed, when there is a seal; else what is plain.</summary>
+    internal void Join(string? token, SyncTokenSeal? seal)
+    {
+        foreach (var part in (token ?? "").Split('.', PartsMax + 1, StringSplitOptions.RemoveEmptyEntries).Take(PartsMax))
+            if (seal is null ? SyncToken.TryParse(part, out var parsed) : seal.TryOpen(part, out parsed))
+                lock (_gate) _joined.Add(parsed);
     }
 
     internal void MarkDirty(PrimaryLink link)

@@ -10,7 +10,8 @@ public static class DbSyncDbContextExtensions
 {
     /// <summary>
     /// What the context's session has written and read so far, as a text for a header, a cookie or a job: whoever gives it to
-    /// <see cref="JoinSyncToken"/> reads that or later, in this process or another. It isn't signed; one that was made up does no harm.
+    /// <see cref="JoinSyncToken"/> reads that or later, in this process or another. With <c>UseSyncTokenKey</c> it is encrypted and authenticated, fit for a browser; without, it is plain text that names
+    /// the cluster and its log's position, and one that was made up costs a question to the primary at most.
     /// Asks the primary, once, if something was written since the last routed read.
     /// </summary>
     /// <param name="context">A context with <c>UseDbSync</c>.</param>
@@ -30,13 +31,21 @@ public static class DbSyncDbContextExtensions
             position = await PrimaryLink.ReadPositionAsync(scope.Primary, async: true, cancellationToken).ConfigureAwait(false);
             session.Learn(link, position, mark);
         }
-        return new SyncToken(facts.SystemIdentifier, facts.Timeline, position).ToString();
+        var token = new SyncToken(facts.SystemIdentifier, facts.Timeline, position);
+        return scope.Settings.Seal?.Seal(token) ?? token.ToString();
     }
 
-    /// <summary>The context's session sees from now on what the token stands for. Text that is no token is ignored.</summary>
+    /// <summary>
+    /// The context's session sees from now on what the token stands for. Text that is no token is ignored, and with <c>UseSyncTokenKey</c> whatever none of the
+    /// keys has sealed.
+    /// </summary>
     /// <param name="context">A context with <c>UseDbSync</c>.</param>
     /// <param name="token">What <see cref="GetSyncTokenAsync"/> gave; null for none.</param>
-    public static void JoinSyncToken(this DbContext context, string? token) => DbSyncScope.Of(context).Session.Join(token);
+    public static void JoinSyncToken(this DbContext context, string? token)
+    {
+        var scope = DbSyncScope.Of(context);
+        scope.Session.Join(token, scope.Settings.Seal);
+    }
 
     /// <summary>Gives the context a session to share with others.</summary>
     /// <param name="context">A context with <c>UseDbSync</c>.</param>

@@ -1,3 +1,4 @@
+using DbSync.EntityFrameworkCore.Consistency;
 using Microsoft.EntityFrameworkCore;
 
 namespace DbSync.EntityFrameworkCore;
@@ -54,6 +55,24 @@ public sealed class DbSyncOptionsBuilder
     /// Routes tables under row-level security too. The replica holds every row and applies no policy: only for contexts that may see all of them.
     /// </summary>
     public DbSyncOptionsBuilder IgnoreRowLevelSecurity() => With(Settings with { IgnoreRowLevelSecurity = true });
+
+    /// <summary>
+    /// Encrypts and authenticates the tokens of <c>GetSyncTokenAsync</c> (AES-256-GCM), so that they can be handed to a browser; <c>JoinSyncToken</c> then takes
+    /// those only. Everybody who exchanges tokens needs the same key: from configuration or a vault, never made at start. Default: none, the tokens are
+    /// plain.
+    /// </summary>
+    /// <param name="key">At least 32 random bytes.</param>
+    /// <param name="earlier">Keys that sealed tokens which are still on their way: give the new key everywhere as an earlier one first, then as <paramref name="key"/>.</param>
+    /// <exception cref="ArgumentException">A key is shorter than 32 bytes.</exception>
+    public DbSyncOptionsBuilder UseSyncTokenKey(byte[] key, params byte[][] earlier)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        ArgumentNullException.ThrowIfNull(earlier);
+        byte[][] keys = [key, .. earlier];
+        if (keys.Any(k => k.Length < SyncTokenSeal.KeyBytesMin))
+            throw new ArgumentException($"A key for tokens has at least {SyncTokenSeal.KeyBytesMin} bytes.", nameof(key));
+        return With(Settings with { Seal = new SyncTokenSeal(keys) });
+    }
 
     private DbSyncOptionsBuilder With(DbSyncSettings settings)
     {

@@ -1,3 +1,5 @@
+using DbSync.EntityFrameworkCore.Consistency;
+
 namespace DbSync.EntityFrameworkCore;
 
 /// <summary>What <c>UseDbSync</c> was told. Immutable, so that contexts may share it.</summary>
@@ -18,6 +20,9 @@ internal sealed record DbSyncSettings(string DataDirectory)
 
     /// <summary>Null: the switch of the data directory.</summary>
     public RoutingMode? Routing { get; init; }
+
+    /// <summary>Seals the tokens of <c>GetSyncTokenAsync</c>; null: they are plain.</summary>
+    public SyncTokenSeal? Seal { get; init; }
 
     public bool ThrowOnFallback { get; init; }
 

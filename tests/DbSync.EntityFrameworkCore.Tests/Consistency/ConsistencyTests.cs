@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using DbSync.EntityFrameworkCore.Consistency;
 using DbSync.EntityFrameworkCore.Tests.Shop;
 using DbSync.Sqlite;
@@ -108,6 +109,47 @@ public sealed class ConsistencyTests(ShopFixture shop)
         reader.JoinSyncToken(token);
         node.Run();
         (await ReadAsync(reader, ReadConsistency.Session)).ShouldBe((9, RouteReason.Replica));
+    }
+
+    [Fact]
+    public async Task With_a_key_a_context_takes_sealed_tokens_and_no_others()
+    {
+        await using var node = await NodeAsync();
+        var key = RandomNumberGenerator.GetBytes(32);
+        void Sealed(DbSyncOptionsBuilder o) => o.UseSyncTokenKey(key).WaitUpTo(TimeSpan.FromMilliseconds(20));
+        await using var writer = CounterContext.On(node, Sealed);
+        await using var reader = CounterContext.On(node, Sealed);
+        await using var plain = CounterContext.On(node, o => o.WaitUpTo(TimeSpan.FromMilliseconds(20)));
+        await using var stranger = CounterContext.On(node, o => o.UseSyncTokenKey(RandomNumberGenerator.GetBytes(32)).WaitUpTo(TimeSpan.FromMilliseconds(20)));
+        (await ReadAsync(reader, null)).ShouldBe((0, RouteReason.Replica));
+        await node.StopAsync();
+        await writer.Counters.Where(c => c.Id == 1).ExecuteUpdateAsync(s => s.SetProperty(c => c.Value, 9), Cancel);
+        var token = await writer.GetSyncTokenAsync(Cancel);
+        await plain.Counters.Where(c => c.Id == 1).ExecuteUpdateAsync(s => s.SetProperty(c => c.Value, 9), Cancel);
+        foreach (var refused in new[] { await plain.GetSyncTokenAsync(Cancel), await stranger.GetSyncTokenAsync(Cancel), token[..^1], $"{token[..^1]}{(token[^1] == 'A' ? 'B' : 'A')}" })
+        {
+            reader.JoinSyncToken(refused);
+            (await ReadAsync(reader, null)).ShouldBe((0, RouteReason.Replica));
+        }
+        plain.JoinSyncToken(token);
+        reader.JoinSyncToken(token);
+        (await ReadAsync(reader, null)).ShouldBe((9, RouteReason.NotFresh));
+    }
+
+    [Fact]
+    public void A_short_key_is_refused() =>
+        Should.Throw<ArgumentException>(() => new DbContextOptionsBuilder().UseDbSync("nowhere", o => o.UseSyncTokenKey(new byte[16])));
+
+    [Fact]
+    public async Task A_token_of_another_cluster_keeps_nobody_waiting()
+    {
+        await using var node = await NodeAsync();
+        await using var db = CounterContext.On(node, o => o.WaitUpTo(Long).ThrowOnFallback());
+        SyncToken.TryParse(await db.GetSyncTokenAsync(Cancel), out var real).ShouldBeTrue();
+        await using var reader = CounterContext.On(node, o => o.WaitUpTo(Long).ThrowOnFallback());
+        await node.StopAsync();
+        reader.JoinSyncToken((real with { SystemIdentifier = real.SystemIdentifier + 1, Position = new Lsn(ulong.MaxValue) }).ToString());
+        (await ReadAsync(reader, null)).ShouldBe((0, RouteReason.Replica));
     }
 
     [Theory]
