@@ -1,4 +1,5 @@
 using DbSync.Sqlite;
+using DbSync.Testing;
 using Microsoft.Data.Sqlite;
 
 namespace DbSync.EndToEnd.Tests.Faults;
@@ -44,7 +45,7 @@ internal sealed class PairReader(string data, int rows) : IAsyncDisposable
     private void Read()
     {
         var last = Lsn.Zero;
-        while (!_stop.Token.WaitHandle.WaitOne(1))
+        while (!_stop.Token.WaitHandle.WaitOne(Load.Pause))
         {
             using var replica = Replica.OpenRead(data);
             using var snapshot = replica.BeginTransaction(deferred: true);

@@ -6,7 +6,6 @@ namespace DbSync.EndToEnd.Tests.Fixtures;
 /// <summary>The proxy before an echo server: each fault is what it says, and mended.</summary>
 public sealed class FaultProxyTests : IAsyncDisposable
 {
-
     private readonly TcpListener _echo = new(System.Net.IPAddress.Loopback, 0);
     private readonly FaultProxy _proxy;
 

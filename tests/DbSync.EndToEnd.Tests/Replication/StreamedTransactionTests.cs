@@ -43,7 +43,7 @@ public sealed class StreamedTransactionTests(PostgresFixture postgres)
         await RunAsync(late, "COMMIT");
         await node.CatchUpAsync();
         (await RowsAsync(node)).ShouldBe(100 + (2 * 1500));
-        await Eventually.Async(_ => Task.FromResult(Spilled(node).Length == 1), cancellationToken: Cancel);
+        await Eventually.Async(_ => Task.FromResult(SpilledMeanwhile(node).Length == 1), cancellationToken: Cancel);
         await RunAsync(early, "DELETE FROM t WHERE id % 10 = 3", "COMMIT");
         await node.CatchUpAsync();
         Spilled(node).ShouldBeEmpty();
@@ -84,7 +84,7 @@ public sealed class StreamedTransactionTests(PostgresFixture postgres)
         await using var writer = await OpenAsync(node);
         await RunAsync(writer, Fill(10_000, "slow"));
         var folder = Path.Combine(node.DataPath, "spill");
-        await Eventually.Async(_ => Task.FromResult(Spilled(node).Length == 1), cancellationToken: Cancel);
+        await Eventually.Async(_ => Task.FromResult(SpilledMeanwhile(node).Length == 1), cancellationToken: Cancel);
         if (!OperatingSystem.IsWindows())
         {
             File.GetUnixFileMode(Spilled(node).Single()).ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite);
@@ -94,7 +94,7 @@ public sealed class StreamedTransactionTests(PostgresFixture postgres)
         Spilled(node).ShouldBeEmpty();
         await File.WriteAllTextAsync(Path.Combine(folder, "left.spill"), "of a dead process", Cancel);
         node.Run();
-        await node.UntilAsync(_ => Spilled(node) is [var only] && !only.Contains("left", StringComparison.Ordinal));
+        await node.UntilAsync(_ => SpilledMeanwhile(node) is [var only] && !only.Contains("left", StringComparison.Ordinal));
         await RunAsync(writer, Fill(14_000, "slow still"), "COMMIT");
         await ReplicationTests.ShouldEndEqualAsync(node);
     }
@@ -216,13 +216,16 @@ public sealed class StreamedTransactionTests(PostgresFixture postgres)
         }
     }
 
-    private static string[] Spilled(NodeUnderTest node)
+    private static string[] Spilled(NodeUnderTest node) => Directory.GetFiles(Path.Combine(node.DataPath, "spill"));
+
+    /// <summary>While a stream opens, which makes the folder anew.</summary>
+    private static string[] SpilledMeanwhile(NodeUnderTest node)
     {
         try
         {
-            return Directory.GetFiles(Path.Combine(node.DataPath, "spill"));
+            return Spilled(node);
         }
-        catch (DirectoryNotFoundException) // a stream that opens makes it anew
+        catch (DirectoryNotFoundException)
         {
             return [];
         }

@@ -40,7 +40,7 @@ internal enum StepKind
     Publication,
     Rows,
 
-    /// <summary>Not drawn but made in place of some partial indexes: seeds from before it go on meaning the same.</summary>
+    /// <summary>Not drawn but made in place of some partial indexes: seeds from before it draw the same.</summary>
     ExpressionIndex,
 }
 

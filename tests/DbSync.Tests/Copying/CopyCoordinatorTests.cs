@@ -84,7 +84,22 @@ public sealed class CopyCoordinatorTests
 
     /// <summary>The log renames the table while its chunks are being planned; on the primary it has its old name again by then.</summary>
     [Fact]
-    public async Task A_plan_for_a_table_that_was_renamed_meanwhile_reads_nothing()
+    public async Task A_plan_for_a_table_that_was_renamed_meanwhile_reads_nothing() => await ShouldBeginRenamedAsync(
+        whilePlanned: (worker, renamed) => worker.InvokeAsync((applier, _) => applier.Start(renamed), writes: true));
+
+    /// <summary>The table is renamed by the log between its plan and the reading of its chunk.</summary>
+    [Fact]
+    public async Task A_chunk_of_a_table_that_was_renamed_and_planned_again_begins_under_its_new_name() => await ShouldBeginRenamedAsync(
+        beforeRead: (worker, renamed) => worker.InvokeAsync(
+            (applier, _) =>
+            {
+                applier.Replan(applier.Start(renamed), [new ChunkRecord(0, null, null, null, 0)]);
+                return true;
+            },
+            writes: true));
+
+    /// <summary>Copies a table that becomes another one at some moment; only the other one's chunk may begin.</summary>
+    private static async Task ShouldBeginRenamedAsync(Func<ShardWorker, TableSchema, Task>? whilePlanned = null, Func<ShardWorker, TableSchema, Task>? beforeRead = null)
     {
         var renamed = TestTable.Create("u", oid: 1);
         using var worker = Worker(new FakeShardStore("s0"), Pool());
@@ -92,44 +107,18 @@ public sealed class CopyCoordinatorTests
         worker.Start();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
         var begun = new List<string>();
-        Task RenameAsync(TableSchema table) => table.Name == Table.Name
-            ? worker.InvokeAsync((applier, _) => applier.Start(renamed), writes: true)
-            : Task.CompletedTask;
+        Task OfOld(Func<ShardWorker, TableSchema, Task>? action, TableSchema table) => action is null || table.Name != Table.Name ? Task.CompletedTask : action(worker, renamed);
         async Task ReadAsync(TableSchema table, Func<Task<SnapshotDemand>> locked)
         {
+            await OfOld(beforeRead, table);
             await locked();
             begun.Add(table.Name);
             await stop.CancelAsync();
             throw new OperationCanceledException(stop.Token);
         }
         using var coordinator = new CopyCoordinator(
-            new OneChunk(ReadAsync, RenameAsync), [worker], new EverywherePlacement(), () => { }, Options, TimeProvider.System, NullLogger<CopyCoordinator>.Instance);
-        await Should.ThrowAsync<OperationCanceledException>(() => coordinator.RunAsync(stop.Token).WaitAsync(Patience, Cancel));
-        begun.ShouldBe([renamed.Name]);
-        await worker.StopAsync();
-    }
-
-    /// <summary>The table is renamed by the log between its plan and the reading of its chunk.</summary>
-    [Fact]
-    public async Task A_chunk_of_a_table_that_was_renamed_and_planned_again_begins_under_its_new_name()
-    {
-        var renamed = TestTable.Create("u", oid: 1);
-        using var worker = Worker(new FakeShardStore("s0"), Pool());
-        worker.Applier.Start(Table);
-        worker.Start();
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        var begun = new List<string>();
-        using var coordinator = new CopyCoordinator(
-            new OneChunk(async (table, locked) =>
-            {
-                if (table.Name == Table.Name)
-                    await worker.InvokeAsync((applier, _) => { applier.Replan(applier.Start(renamed), [new ChunkRecord(0, null, null, null, 0)]); return true; }, writes: true);
-                await locked();
-                begun.Add(table.Name);
-                await stop.CancelAsync();
-                throw new OperationCanceledException(stop.Token);
-            }),
-            [worker], new EverywherePlacement(), () => { }, Options, TimeProvider.System, NullLogger<CopyCoordinator>.Instance);
+            new OneChunk(ReadAsync, table => OfOld(whilePlanned, table)), [worker], new EverywherePlacement(), () => { }, Options, TimeProvider.System,
+            NullLogger<CopyCoordinator>.Instance);
         await Should.ThrowAsync<OperationCanceledException>(() => coordinator.RunAsync(stop.Token).WaitAsync(Patience, Cancel));
         begun.ShouldBe([renamed.Name]);
         await worker.StopAsync();
