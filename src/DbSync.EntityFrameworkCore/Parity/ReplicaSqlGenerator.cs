@@ -13,6 +13,28 @@ internal sealed class ReplicaSqlGeneratorFactory(QuerySqlGeneratorDependencies d
 
     private sealed class Generator(QuerySqlGeneratorDependencies dependencies) : SqliteQuerySqlGenerator(dependencies)
     {
+        /// <summary>
+        /// Groups by what is the same in every row, which is how LINQ says several aggregates at once, are one group, or none of no rows: SQLite would
+        /// sort all rows to find it.
+        /// </summary>
+        protected override Expression VisitSelect(SelectExpression selectExpression)
+        {
+            var isOneGroup = selectExpression.GroupBy.Count > 0 && selectExpression.GroupBy.All(k => IsConstant(k, selectExpression));
+            if (!isOneGroup || !AggregateFinder.IsIn(selectExpression.Projection)) return base.VisitSelect(selectExpression);
+            SqlExpression any = new SqlFragmentExpression("COUNT(*) > 0");
+            if (selectExpression.Having is { } having) any = new SqlBinaryExpression(ExpressionType.AndAlso, any, having, typeof(bool), having.TypeMapping);
+            return base.VisitSelect(selectExpression.Update(
+                selectExpression.Tables, selectExpression.Predicate, [], any, selectExpression.Projection, selectExpression.Orderings, selectExpression.Offset, selectExpression.Limit));
+        }
+
+        private static bool IsConstant(SqlExpression key, SelectExpression select) => key switch
+        {
+            SqlConstantExpression or SqlParameterExpression => true,
+            ColumnExpression column when select.Tables is [SelectExpression { Alias: { } alias } rows] && alias == column.TableAlias =>
+                rows.Projection.FirstOrDefault(p => p.Alias == column.Name)?.Expression is SqlConstantExpression or SqlParameterExpression,
+            _ => false,
+        };
+
         protected override Expression VisitOrdering(OrderingExpression orderingExpression)
         {
             base.VisitOrdering(orderingExpression);

@@ -142,6 +142,18 @@ internal static class OrderAndGroupCases
         Any(db => db.Customers.OrderBy(c => c.Vip).ThenByDescending(c => c.Parent).ThenBy(c => c.Id).Skip(7).Take(9).ToList()),
         Any(db => db.Customers.OrderBy(c => c.Name).ThenBy(c => c.Id).Reverse().Select(c => c.Id).ToList()),
         Any(db => Unordered(db.Customers.GroupBy(_ => 1).Select(g => new { Sum = g.Sum(c => c.Credit), Max = g.Max(c => c.CreatedAt) }))),
+        Any(db => db.Customers.Where(c => c.Id < 0).GroupBy(_ => 1).Select(g => new { Sum = g.Sum(c => c.Id), Count = g.Count() }).ToList()),
+        Any(db => db.Customers.Where(c => c.Id < 0).GroupBy(_ => 1).Select(g => g.Count()).SingleOrDefault()),
+        Any(db => db.Customers.GroupBy(_ => 1).Select(g => g.Key).ToList()),
+        Any(db => db.Customers.Where(c => c.Id < 0).GroupBy(_ => 1).Select(g => g.Key).ToList()),
+        Any(db => db.Customers.GroupBy(_ => new { A = 1, B = "x" }).Select(g => new { g.Key.A, g.Key.B, Min = g.Min(c => c.Name.Length) }).ToList()),
+        Any(db => db.Customers.GroupBy(_ => db.Tenant).Select(g => new { g.Key, Count = g.Count() }).ToList()),
+        Any(db => db.Customers.GroupBy(_ => 1).Where(g => g.Count() > 5).Select(g => g.Max(c => c.Id)).ToList()),
+        Any(db => db.Customers.GroupBy(_ => 1).Where(g => g.Count() > 5000).Select(g => g.Max(c => c.Id)).ToList()),
+        Any(db => db.Orders.OrderBy(o => o.Id).Take(5).GroupBy(_ => 1).Select(g => new { Count = g.Count(), Last = g.Max(o => o.Id) }).ToList()),
+        Any(db => db.Customers.OrderBy(c => c.Id).Select(c => new { c.Id, Orders = c.Orders.GroupBy(_ => 1).Select(g => g.Count()).FirstOrDefault() }).ToList()),
+        Any(db => db.Customers.GroupBy(_ => 1).Select(g => g.Count()).Union(db.Orders.Where(o => o.Id < 0).GroupBy(_ => 1).Select(g => g.Count())).ToList()),
+        Any(db => db.Customers.Join(db.Orders, c => c.Id, o => o.CustomerId, (c, o) => new { c.Active, o.Total }).GroupBy(_ => 1).Select(g => new { Sum = g.Sum(x => x.Total), Active = g.Count(x => x.Active) }).ToList()),
         Any(db => Unordered(db.Lines.GroupBy(l => l.Product!.Name).Select(g => new { g.Key, Quantity = g.Sum(l => l.Quantity) }))),
     ];
 }
