@@ -4,6 +4,8 @@ using DbSync.Benchmarks.Reads;
 using DbSync.Benchmarks.Replication;
 using DbSync.Benchmarks.Sharding;
 
+if (args is [FirstQuery.Child, var side, var data]) return FirstQuery.Run(side, data);
+
 // scripts/bench NAME [--json FILE]: 0 it ran, 1 it failed, 2 usage. A goal that isn't met is shown, not an error: machines differ.
 var benchmarks = new Dictionary<string, Func<BenchmarkArguments, CancellationToken, Task<BenchmarkReport>>>(StringComparer.Ordinal)
 {

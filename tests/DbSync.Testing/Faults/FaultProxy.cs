@@ -53,6 +53,9 @@ public sealed class FaultProxy : IAsyncDisposable
     /// <summary>How many connections' bytes a stall holds back now, each direction by itself.</summary>
     public int Held => Faults.Held;
 
+    /// <summary>How often the server has answered what a client had sent, over all connections.</summary>
+    public long RoundTrips => Faults.RoundTrips;
+
     internal NetworkFaults Faults { get; } = new();
 
     /// <summary>A proxy before a server; everything passes until told otherwise.</summary>

@@ -8,6 +8,7 @@ internal sealed class NetworkFaults
     private Way _stalled;
     private (long Bytes, Way Way)? _reset;
     private int _held;
+    private long _roundTrips;
 
     public TimeSpan Delay { get; set; }
 
@@ -15,6 +16,10 @@ internal sealed class NetworkFaults
 
     /// <summary>How many connections' bytes a stall holds back now, each direction by itself.</summary>
     public int Held => Volatile.Read(ref _held);
+
+    public long RoundTrips => Interlocked.Read(ref _roundTrips);
+
+    public void CountRoundTrip() => Interlocked.Increment(ref _roundTrips);
 
     public void Stall(Way way)
     {

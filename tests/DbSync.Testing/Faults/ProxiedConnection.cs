@@ -6,6 +6,7 @@ namespace DbSync.Testing;
 internal sealed class ProxiedConnection(Socket client, NetworkFaults faults)
 {
     private readonly Socket _server = new(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+    private int _asked;
 
     public async Task RunAsync(string host, int port, CancellationToken cancellationToken)
     {
@@ -48,6 +49,8 @@ internal sealed class ProxiedConnection(Socket client, NetworkFaults faults)
         {
             while (await from.ReceiveAsync(buffer, cancellationToken).ConfigureAwait(false) is > 0 and var read)
             {
+                if (way == Way.ToServer) Volatile.Write(ref _asked, 1);
+                else if (Interlocked.Exchange(ref _asked, 0) == 1) faults.CountRoundTrip();
                 for (var sent = 0; sent < read;)
                 {
                     await faults.PassAsync(way, cancellationToken).ConfigureAwait(false);
