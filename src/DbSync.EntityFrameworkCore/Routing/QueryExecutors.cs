@@ -19,6 +19,7 @@ internal static class QueryExecutors
             {
                 var scope = Router.ScopeOf(context);
                 QueryRecorder.Current?.Note(shape, scope, RouteReason.Statement, shape.Plan.Primary.Value.Detail);
+                scope.LastRoute = new LastRoute(RouteReason.Statement, shape.Plan.Primary.Value.Detail, null);
                 scope.Log.Refused(RouteReason.Statement);
                 return shape.OnPrimary(context);
             };

@@ -90,7 +90,9 @@ internal static class Router
         const int Error = 1; // SQLITE_ERROR: no such function, table, column or collation; raised by a function, it has the text of that
         var ownFault = exception is SqliteException { SqliteErrorCode: Error } sqlite && sqlite.Message.Contains("no such", StringComparison.Ordinal);
         if (ownFault) shape.GiveUp("SQLite lacks something that the query uses");
-        Refuse(shape, scope, RouteReason.Failed, $"the replica failed ({exception.GetType().Name})");
+        var detail = $"the replica failed ({exception.GetType().Name})";
+        scope.LastRoute = new LastRoute(RouteReason.Failed, detail, null);
+        Refuse(shape, scope, RouteReason.Failed, detail);
     }
 
     public static DbSyncScope ScopeOf(QueryContext context) => context.Context.GetInfrastructure().GetRequiredService<DbSyncScope>();

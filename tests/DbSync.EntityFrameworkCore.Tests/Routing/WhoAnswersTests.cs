@@ -46,7 +46,18 @@ public sealed class WhoAnswersTests(ShopFixture shop)
             var seen = Watch();
             (await run()).ShouldBe(0L, kind);
             string.Join(" ", seen).ShouldBe(string.Join(" ", routes), kind);
+            if (routes.Length > 0) db.GetLastRoute()!.Reason.ShouldBe(routes[^1], kind);
         }
+    }
+
+    [Fact]
+    public async Task The_last_route_is_who_answered_in_the_end()
+    {
+        await using var db = ShopFixture.Routed(await shop.GetAsync(), o => o.WaitUpTo(Long));
+        await db.Customers.CountAsync(Cancel);
+        db.GetLastRoute()!.ShouldSatisfyAllConditions(r => r.IsReplica.ShouldBeTrue(), r => r.Position.ShouldNotBeNull());
+        await db.Customers.Where(c => c.Small * 20000 > c.Id).CountAsync(Cancel); // beyond what SQLite is let compute
+        db.GetLastRoute()!.ShouldSatisfyAllConditions(r => r.Reason.ShouldBe(RouteReason.Failed), r => r.Position.ShouldBeNull(), r => r.Age.ShouldBeNull());
     }
 
     [Fact]
