@@ -13,6 +13,7 @@ internal sealed class PrimaryLink
     private const string NoPrivilege = "42501";
     private const string NoFunction = "42883";
     private const string NoSchema = "3F000";
+    private const int CommandTimeoutMaxSeconds = 30;
 
     private readonly bool _ignoreRowSecurity;
     private volatile Seen? _seen;
@@ -79,9 +80,10 @@ internal sealed class PrimaryLink
 
     /// <summary>
     /// Commits something that is replicated, and on the primary's disk, so that the replica's position moves past all that came before. A role
-    /// that may not is not asked again: the node's own heartbeat does the same within a second.
+    /// that may not is not asked again: the node's own heartbeat does the same within a second. All readers beat in one row, so who waits for it longer
+    /// than <paramref name="limit"/> gives up.
     /// </summary>
-    public async ValueTask NudgeAsync(IRelationalConnection connection, bool async, CancellationToken cancellationToken)
+    public async ValueTask NudgeAsync(IRelationalConnection connection, TimeSpan limit, bool async, CancellationToken cancellationToken)
     {
         if (_beatRefused) return;
         try
@@ -90,7 +92,11 @@ internal sealed class PrimaryLink
                 connection, async, async c =>
                 {
                     await using var command = c.CreateCommand();
-                    command.CommandText = "SELECT dbsync.nudge()";
+                    command.CommandText = "SELECT pg_catalog.set_config('lock_timeout', @limit, true), dbsync.nudge()";
+                    command.CommandTimeout = (int)Math.Min(limit.TotalSeconds, CommandTimeoutMaxSeconds) + 1;
+                    var parameter = command.CreateParameter();
+                    (parameter.ParameterName, parameter.Value) = ("limit", $"{Math.Clamp((long)limit.TotalMilliseconds, 1, int.MaxValue)}ms");
+                    command.Parameters.Add(parameter);
                     return async ? await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false) : command.ExecuteNonQuery();
                 },
                 cancellationToken).ConfigureAwait(false);

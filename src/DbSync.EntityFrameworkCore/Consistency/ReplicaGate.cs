@@ -100,7 +100,7 @@ internal static class ReplicaGate
                     nudged = true;
                     if (!asked && need.Joined > need.Own) // a token from outside: never wait for more than the primary has
                         required = Lsn.Min(required, Lsn.Max(need.Own, await AskAsync(scope, link, session, async, cancellationToken).ConfigureAwait(false)));
-                    await link.NudgeAsync(scope.Primary, async, cancellationToken).ConfigureAwait(false);
+                    await link.NudgeAsync(scope.Primary, settings.WaitMax - waited, async, cancellationToken).ConfigureAwait(false);
                 }
                 if (async) await Task.Delay(Poll, settings.Time, cancellationToken).ConfigureAwait(false);
                 else cancellationToken.WaitHandle.WaitOne(Poll);

@@ -96,6 +96,31 @@ public sealed class ConsistencyMatrixTests(ShopFixture shop)
         }
     }
 
+    /// <summary>Somebody holds the row that readers beat in, so that none of them moves the replica on.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_read_whose_nudge_is_held_up_is_refused_in_time(bool async)
+    {
+        await using var node = await NodeUnderTest.CreateAsync(await shop.CreateDatabaseAsync(), CounterContext.Schema, "counters", Cancel);
+        node.Run();
+        await node.CatchUpAsync();
+        await node.StopAsync();
+        await using var holder = new Npgsql.NpgsqlConnection(node.ConnectionString);
+        await holder.OpenAsync(Cancel);
+        await using var held = await holder.BeginTransactionAsync(Cancel);
+        await using (var nudge = new Npgsql.NpgsqlCommand("SELECT dbsync.nudge()", holder)) await nudge.ExecuteNonQueryAsync(Cancel);
+
+        await using var db = CounterContext.On(node, o => o.WaitUpTo(TimeSpan.FromMilliseconds(200), OnRefusal.Throw));
+        var started = TimeProvider.System.GetTimestamp();
+        await db.Counters.Where(c => c.Id == 1).ExecuteUpdateAsync(s => s.SetProperty(c => c.Value, 5), Cancel);
+        (async
+            ? await Should.ThrowAsync<DbSyncException>(() => db.Counters.AsNoTracking().CountAsync(Cancel))
+            : Should.Throw<DbSyncException>(() => db.Counters.AsNoTracking().Count())).Code.ShouldBe(ErrorCodes.NotFreshEnough);
+        TimeProvider.System.GetElapsedTime(started).ShouldBeLessThan(Long / 2);
+        db.Counters.AsNoTracking().UsePrimary().Single(c => c.Id == 1).Value.ShouldBe(5); // the connection is as good as before
+    }
+
     /// <summary>The command is cancelled, and what it did stays done.</summary>
     [Fact]
     public async Task What_a_cancelled_command_has_committed_is_read()
