@@ -164,6 +164,24 @@ internal sealed class ShardFile : IShardStore
 
     public void SaveLayout(ShardLayout layout) => _metadata.SaveLayout(layout.ToRow());
 
+    public IReadOnlyList<(TableId Table, BucketSet Buckets)> LoadArriving() => _metadata.LoadArriving();
+
+    public void SaveArriving(TableId table, BucketSet? buckets) => _metadata.SaveArriving(table, buckets);
+
+    public IReadOnlyList<(TableId Table, BucketSet Buckets)> LoadLeaving() => _metadata.LoadLeaving();
+
+    public void SaveLeaving(TableId table, BucketSet? buckets) => _metadata.SaveLeaving(table, buckets);
+
+    public byte[]? DeleteSome(TableSchema table, byte[]? after, int rowsMax, RowFilter isChosen)
+    {
+        var writer = Writer(table);
+        var page = new RowPage(_database, table);
+        var last = page.Read(after, rowsMax);
+        foreach (var identity in page.Identities)
+            if (isChosen(identity)) writer.Delete(identity);
+        return last;
+    }
+
     public void SaveMoved(Lsn commit, TableSchema table, ReadOnlySpan<byte> identity, ReadOnlySpan<byte> row) =>
         _metadata.SaveMoved(commit, table.Id, identity, row);
 

@@ -6,7 +6,10 @@ namespace DbSync.Sqlite;
 /// <summary>Reads and writes a shard file's own tables (<c>migrations/sqlite</c>).</summary>
 internal sealed class ShardMetadata(SqliteDatabase database) : IDisposable
 {
-    private static readonly string[] PerTable = ["dbsync.chunk", "dbsync.dropped", "dbsync.row", "dbsync.primary_only", "dbsync.quarantine"];
+    /// <summary>The buckets of which a table may have rows that don't belong here any more.</summary>
+    public const string LeavingName = "dbsync.leaving";
+
+    private static readonly string[] PerTable = ["dbsync.chunk", "dbsync.dropped", "dbsync.row", "dbsync.primary_only", "dbsync.quarantine", "dbsync.arriving"];
     private readonly Dictionary<string, SqliteStatement> _statements = [];
     private readonly RowCounts _rows = new();
 
@@ -224,6 +227,42 @@ internal sealed class ShardMetadata(SqliteDatabase database) : IDisposable
     public void SaveLayout(ShardLayoutRow row) =>
         Prepared("INSERT OR REPLACE INTO \"dbsync.layout\" (id, version, copies, spread, hash, shards, keys, owners) VALUES (1, ?, ?, ?, ?, ?, ?, ?)")
             .Bind(1, row.Version).Bind(2, row.Copies).Bind(3, row.Spread).Bind(4, row.Hash).Bind(5, row.Shards).Bind(6, row.Keys).Bind(7, row.Owners).Run();
+
+    public List<(TableId Table, BucketSet Buckets)> LoadArriving() => LoadBuckets("dbsync.arriving");
+
+    public void SaveArriving(TableId table, BucketSet? buckets) => SaveBuckets("dbsync.arriving", table, buckets);
+
+    public List<(TableId Table, BucketSet Buckets)> LoadLeaving() => HasLeaving ? LoadBuckets(LeavingName) : [];
+
+    /// <summary>The list is there only while something leaves: SQLite's schema version then tells readers, whose views leave such rows out.</summary>
+    public void SaveLeaving(TableId table, BucketSet? buckets)
+    {
+        if (!HasLeaving) database.Execute($"CREATE TABLE {SqlName.Quote(LeavingName)} (table_oid INTEGER PRIMARY KEY, buckets BLOB NOT NULL)");
+        SaveBuckets(LeavingName, table, buckets);
+        if (database.QueryInteger($"SELECT count(*) FROM {SqlName.Quote(LeavingName)}") != 0) return;
+        foreach (var sql in _statements.Keys.Where(s => s.Contains(LeavingName, StringComparison.Ordinal)).ToList())
+        {
+            _statements[sql].Dispose(); // a prepared statement would keep the table
+            _statements.Remove(sql);
+        }
+        database.Execute($"DROP TABLE {SqlName.Quote(LeavingName)}");
+    }
+
+    private bool HasLeaving => database.QueryInteger($"SELECT count(*) FROM sqlite_schema WHERE name = '{LeavingName}'") != 0;
+
+    private List<(TableId Table, BucketSet Buckets)> LoadBuckets(string name)
+    {
+        var tables = new List<(TableId, BucketSet)>();
+        var rows = Prepared($"SELECT table_oid, buckets FROM {SqlName.Quote(name)} ORDER BY table_oid");
+        while (rows.Step()) tables.Add((new TableId((uint)rows.Integer(0)), new BucketSet(rows.Bytes(1))));
+        return tables;
+    }
+
+    private void SaveBuckets(string name, TableId table, BucketSet? buckets)
+    {
+        if (buckets is null) Prepared($"DELETE FROM {SqlName.Quote(name)} WHERE table_oid = ?").Bind(1, table.Key).Run();
+        else Prepared($"INSERT OR REPLACE INTO {SqlName.Quote(name)} VALUES (?, ?)").Bind(1, table.Key).Bind(2, buckets.ToBytes()).Run();
+    }
 
     public void SaveMoved(Lsn commit, TableId table, ReadOnlySpan<byte> identity, ReadOnlySpan<byte> row) =>
         Prepared("INSERT OR REPLACE INTO \"dbsync.moved\" (commit_lsn, table_oid, identity, row) VALUES (?, ?, ?, ?)")

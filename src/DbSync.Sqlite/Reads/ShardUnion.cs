@@ -57,7 +57,7 @@ internal static class ShardUnion
             var names = shards.Select(NameIn).ToList();
             string? owner = null;
             foreach (var shard in shards)
-                if (layout.Map.Topology.Copies > 1) owner = RegisterOwner(shard, table, rule, layout, names);
+                if (NeedsOwner(layout, shards.Any(HasLeaving))) owner = RegisterOwner(shard, table, rule, layout, names);
             sql.Append(scan.CreateSql(
                 table.ReplicaName, string.Join(", ", table.Columns.Select(ReplicaTable.ColumnSql)), [.. table.Columns.Select(c => c.Name)],
                 [.. table.Columns.Select(c => c.Collation ?? "BINARY")],
@@ -148,7 +148,7 @@ internal static class ShardUnion
     private static string ViewOf(SqliteConnection connection, TableSchema table, ShardKeyRule rule, ShardLayout layout, int shards)
     {
         var columns = SqlName.List(table.Columns.Select(c => c.Name));
-        var owner = layout.Map.Topology.Copies == 1 ? null : RegisterOwner(
+        var owner = !NeedsOwner(layout, Enumerable.Range(0, shards).Any(s => HasLeaving(connection, NameOf(s)))) ? null : RegisterOwner(
             connection, table, rule, layout,
             [.. Enumerable.Range(0, shards).Select(s => Read(connection, $"SELECT shard FROM {NameOf(s)}.\"dbsync.shard\"", r => r.GetString(0)).Single())]);
         var parts = string.Join(
@@ -157,6 +157,14 @@ internal static class ShardUnion
                 + (owner is null ? "" : FormattableString.Invariant($" WHERE {owner}({SqlName.List(rule.Columns)}) = {s}"))));
         return $"CREATE TEMP VIEW {SqlName.Quote(table.ReplicaName)} AS {parts};";
     }
+
+    /// <summary>Whether a row may be in another shard than the one that it is to be read from.</summary>
+    private static bool NeedsOwner(ShardLayout layout, bool someLeave) => layout.Map.Topology.Copies > 1 || layout.Motion is not null || someLeave;
+
+    private static bool HasLeaving(SqliteConnection connection) => HasLeaving(connection, NameOf(0));
+
+    private static bool HasLeaving(SqliteConnection connection, string database) =>
+        Read(connection, $"SELECT count(*) FROM {database}.sqlite_schema WHERE name = '{ShardMetadata.LeavingName}'", r => r.GetInt64(0)).Single() != 0;
 
     /// <summary>With several copies of each row, the first shard here that holds its bucket is asked for it.</summary>
     private static string RegisterOwner(SqliteConnection connection, TableSchema table, ShardKeyRule rule, ShardLayout layout, List<string> names)

@@ -75,6 +75,19 @@ internal sealed class ShardView : IDisposable
         return metadata.LoadLayout();
     }
 
+    /// <summary>The buckets of which the shard takes every change of a table and has every row, although it doesn't own them; null for none.</summary>
+    public BucketSet? BesidesOf(TableSchema table) => Layout()?.Motion?.HeldBesides(new ShardId(Id)) is { } besides && !Buckets(m => m.LoadArriving()).ContainsKey(table.Id) ? besides : null;
+
+    /// <summary>The buckets of which a table may have rows that don't belong here any more; null for none.</summary>
+    public BucketSet? LeavingOf(TableSchema table) => Buckets(m => m.LoadLeaving()).GetValueOrDefault(table.Id);
+
+    private Dictionary<TableId, BucketSet> Buckets(Func<ShardMetadata, List<(TableId Table, BucketSet Buckets)>> of)
+    {
+        if (!HasMetadata || _database.QueryInteger("SELECT count(*) FROM sqlite_schema WHERE name = 'dbsync.arriving'") == 0) return []; // a file from before there were any
+        using var metadata = new ShardMetadata(_database);
+        return of(metadata).ToDictionary(b => b.Table, b => b.Buckets);
+    }
+
     /// <summary>How far each table has come, DbSync's own left out.</summary>
     /// <param name="shadows">Whether it is asked for the copies beside the tables, each under its table's name.</param>
     public IReadOnlyList<TableProgress> Progress(bool shadows = false)

@@ -181,7 +181,7 @@ internal sealed partial class CopyCoordinator(
             var current = await shards[i].InvokeAsync<List<ChunkRecord>?>(
                 (applier, _) =>
                 {
-                    if (CopyOf(applier, table) is not { } copy) return applier.IsLive(table.Id) ? [] : null; // another shard alone started it over
+                    if (CopyOf(applier, table) is not { } copy) return applier.IsLive(table.Id.Original) ? [] : null; // another shard alone started it over, or copies it beside
                     if (!isPlanned) applier.Replan(copy, plan);
                     return copy.Chunks.ToList();
                 },
@@ -277,7 +277,7 @@ internal sealed partial class CopyCoordinator(
             var (copy, isLive, seen) = await shards[i].AskAsync<(TableCopy?, bool, ulong[])>(applier =>
             {
                 var copy = CopyOf(applier, table);
-                if (copy is null || !copy.Record.Planned || copy.Chunks.Count <= chunk.Number) return (null, applier.IsLive(table.Id), []);
+                if (copy is null || !copy.Record.Planned || copy.Chunks.Count <= chunk.Number) return (null, applier.IsLive(table.Id.Original), []);
                 reading.Begin(shard, copy);
                 return (copy, false, copy.Dropped.ToArray());
             });

@@ -27,6 +27,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
     private readonly PublicationWatch _publication;
     private readonly SchemaWatch _schema;
     private readonly SlotWatch _slot;
+    private readonly BucketKeeper _buckets;
     private readonly PositionHold _hold = new();
     private readonly CurrentPlacement _placement = new();
     private readonly ShardLayout? _storedLayout;
@@ -63,6 +64,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
         _publication = new PublicationWatch(
             source, copySource, _shards, Positions, options.HeartbeatInterval, time, loggers.CreateLogger<PublicationWatch>());
         _schema = new SchemaWatch(control, identity.Publication, options.HeartbeatInterval, time, loggers.CreateLogger<SchemaWatch>());
+        _buckets = new BucketKeeper(_shards, time);
         _slot = new SlotWatch(control, options.SlotInterval, options.RetainedBytesMax, time);
         foreach (var shard in _shards)
         {
@@ -113,7 +115,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
         Task[] helpers =
         [
             _copy.RunAsync(stop.Token), BeatAsync(stop.Token), WriteStatusAsync(stop.Token), _verifications.RunAsync(stop.Token), _publication.RunAsync(stop.Token),
-            _slot.RunAsync(stop.Token), _schema.RunAsync(stop.Token),
+            _slot.RunAsync(stop.Token), _schema.RunAsync(stop.Token), _buckets.RunAsync(stop.Token),
         ];
         try
         {

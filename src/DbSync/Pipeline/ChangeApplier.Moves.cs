@@ -35,7 +35,7 @@ internal sealed partial class ChangeApplier
     private void Move(ref ChangeReader reader, TransactionPart part, RowMove move)
     {
         if (reader.Kind == ChangeKind.MoveOut) MoveOut(ref reader, part, move);
-        else MoveIn(ref reader, reader.Table, _how.IsLive, part.Xid, move);
+        else if (_how.Arrival?.Has(KeyOfRow(reader.Table, reader.Cells)) != true) MoveIn(ref reader, reader.Table, _how.IsLive, part.Xid, move);
         if (_how.Shadow is not { } shadow) return;
         if (reader.Kind == ChangeKind.MoveIn) MoveIn(ref reader, shadow, isLive: false, part.Xid, move);
         else if (Judge(shadow, reader.Cells, part.Xid) && StillLike(shadow, part.Xid)) _store.Delete(shadow, reader.Cells);
@@ -77,7 +77,8 @@ internal sealed partial class ChangeApplier
         if (move.Row is not { } old)
         {
             if (IsSuspect(table.Id)) return; // it was not there either, and will be found missing
-            StartOver(table, xid); // nobody here can tell the value any more: the table is read again rather than guessed
+            if (isLive) StartOver(table, xid); // nobody here can tell the value any more: the table is read again rather than guessed
+            else ReadRow(table, KeyOfRow(table, cells).ToArray(), xid);
             return;
         }
         _scratch.Clear();

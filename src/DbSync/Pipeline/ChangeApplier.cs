@@ -41,6 +41,7 @@ internal sealed partial class ChangeApplier
         _live.Clear();
         _copies.Clear();
         _quarantined.Clear();
+        LoadBuckets();
         Reenter();
         foreach (var record in _store.LoadTables())
         {
@@ -62,6 +63,7 @@ internal sealed partial class ChangeApplier
         _live.Remove(schema.Id);
         _quarantined.Remove(schema.Id);
         DropShadow(schema.Id);
+        ForgetBuckets(schema.Id);
         DropNamesakes(schema);
         _store.CreateTable(record);
         foreach (var xid in remembered) _store.SaveDroppedTransaction(schema.Id, xid);
@@ -89,20 +91,10 @@ internal sealed partial class ChangeApplier
         }
     }
 
-    /// <summary>
-    /// A new layout holds from here on. Tables of which other rows belong here than before are copied again: slow, but right for any map.
-    /// </summary>
-    public void Switch(ShardLayout layout)
-    {
-        var before = _store.LoadLayout();
-        _store.SaveLayout(layout);
-        foreach (var table in Tables.Select(t => t.Schema).ToList())
-            if (layout.ChangesRows(before, _store.Id, table.ReplicaName)) Start(table);
-    }
-
     public void Drop(TableId table)
     {
         if (!table.IsShadow) DropShadow(table);
+        ForgetBuckets(table);
         _store.DropTable(table);
         _live.Remove(table);
         _copies.Remove(table);
@@ -127,6 +119,7 @@ internal sealed partial class ChangeApplier
             {
                 _store.PutInPlace(record.Schema);
                 record = record with { Schema = record.Schema with { Id = record.Schema.Id.Original } };
+                ForgetBuckets(record.Schema.Id);
             }
             _live[record.Schema.Id] = record;
         }
@@ -172,7 +165,8 @@ internal sealed partial class ChangeApplier
                 else if (reader.Kind >= ChangeKind.MoveOut) Move(ref reader, part, part.Moves[moves++]);
                 else
                 {
-                    if (_how.IsLive) ApplyLive(ref reader, reader.Table);
+                    if (_how is { IsLive: true, Arrival: { } arrival }) ApplySettled(ref reader, reader.Table, arrival);
+                    else if (_how.IsLive) ApplyLive(ref reader, reader.Table);
                     else if (_how.IsSuspect) ApplySuspect(ref reader, reader.Table);
                     else ApplyCopying(ref reader, reader.Table, part.Xid);
                     if (_how.Shadow is { } shadow) ApplyCopying(ref reader, shadow, part.Xid);
@@ -285,7 +279,7 @@ internal sealed partial class ChangeApplier
             Learn(table.Id, _part!.Xid);
             Start(table);
         }
-        _how = new Entered(_live.ContainsKey(table.Id), IsSuspect(table.Id), _copies.ContainsKey(table.Id.Shadow) ? table with { Id = table.Id.Shadow } : null);
+        _how = new Entered(_live.ContainsKey(table.Id), IsSuspect(table.Id), _copies.ContainsKey(table.Id.Shadow) ? table with { Id = table.Id.Shadow } : null, ArrivalOf(table));
         _current = table;
         _entered.Add(table, _how);
     }
@@ -324,5 +318,6 @@ internal sealed partial class ChangeApplier
     /// <param name="IsLive">Whether it takes every change; else the changes are judged.</param>
     /// <param name="IsSuspect">Whether its rows are to be compared before anybody reads them.</param>
     /// <param name="Shadow">The copy beside it, as the stream's table; null when there is none.</param>
-    private readonly record struct Entered(bool IsLive, bool IsSuspect, TableSchema? Shadow);
+    /// <param name="Arrival">The buckets that only the copy beside it has; null for none.</param>
+    private readonly record struct Entered(bool IsLive, bool IsSuspect, TableSchema? Shadow, Arrival? Arrival);
 }

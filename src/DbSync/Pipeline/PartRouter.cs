@@ -49,14 +49,15 @@ internal sealed class PartRouter(int shardCount, IRowPlacement placement, PartPo
                 reader.Split(out var identity, out var row);
                 var from = placement.ShardsOf(table, identity);
                 var to = placement.ShardsOf(table, IdentityOf(table, row));
-                Give(from & to, ChangeKind.Replace, table, reader.Cells);
-                if ((to & ~from) != 0 && RowCells.HasUnchanged(row))
+                var sure = placement.SureShardsOf(table, identity);
+                if ((to & ~sure) != 0 && RowCells.HasUnchanged(row))
                 {
-                    Move(table, identity, row, from & ~to, to & ~from);
+                    Move(table, identity, row, reader.Cells, from, sure, to);
                     return;
                 }
-                Give(from & ~to, ChangeKind.Delete, table, identity);
-                Give(to & ~from, ChangeKind.Insert, table, row);
+                Give(sure & to, ChangeKind.Replace, table, reader.Cells);
+                Give(from & ~(sure & to), ChangeKind.Delete, table, identity);
+                Give(to & ~sure, ChangeKind.Insert, table, row);
                 return;
             default:
                 Give(placement.ShardsOf(table, IdentityOf(table, reader.Cells)), reader.Kind, table, reader.Cells);
@@ -65,23 +66,35 @@ internal sealed class PartRouter(int shardCount, IRowPlacement placement, PartPo
     }
 
     /// <summary>The row leaves values as they were: only who has it knows them.</summary>
-    private void Move(TableSchema table, ReadOnlySpan<byte> identity, ReadOnlySpan<byte> row, ulong from, ulong to)
+    /// <param name="table">The table.</param>
+    /// <param name="identity">The old row's identity.</param>
+    /// <param name="row">The new row.</param>
+    /// <param name="both">The two, one after the other.</param>
+    /// <param name="from">The shards that hold the old row's bucket.</param>
+    /// <param name="sure">Those of them that have the row.</param>
+    /// <param name="to">The shards that hold the new row's bucket.</param>
+    private void Move(TableSchema table, ReadOnlySpan<byte> identity, ReadOnlySpan<byte> row, ReadOnlySpan<byte> both, ulong from, ulong sure, ulong to)
     {
         if (!table.HasKey) // its identity is the whole old row
         {
             _filled.Clear();
             RowCells.Fill(row, identity, _filled);
-            Give(from, ChangeKind.Delete, table, identity);
-            Give(to, ChangeKind.Insert, table, _filled.Written);
+            Give(sure & to, ChangeKind.Replace, table, both);
+            Give(from & ~(sure & to), ChangeKind.Delete, table, identity);
+            Give(to & ~sure, ChangeKind.Insert, table, _filled.Written);
             return;
         }
         var move = new RowMove(wake);
-        var teller = from & (~from + 1);
+        var teller = Lowest((sure & ~to) != 0 ? sure & ~to : sure);
+        var stays = sure & to & ~teller;
+        Give(stays, ChangeKind.Replace, table, both);
         Give(teller, ChangeKind.MoveOut, table, identity, move);
-        Give(from & ~teller, ChangeKind.Delete, table, identity);
-        Give(to, ChangeKind.MoveIn, table, row, move);
+        Give(from & ~teller & ~stays, ChangeKind.Delete, table, identity);
+        Give(to & ~stays, ChangeKind.MoveIn, table, row, move);
         if (teller == 0) move.GiveNothing();
     }
+
+    private static ulong Lowest(ulong bits) => bits & (~bits + 1);
 
     private void Give(ulong shards, ChangeKind kind, TableSchema table, ReadOnlySpan<byte> cells, RowMove? move = null)
     {

@@ -14,5 +14,7 @@ internal sealed class CurrentPlacement : IRowPlacement
 
     public bool IsEverywhere(TableSchema table) => _current.IsEverywhere(table);
 
+    public ulong SureShardsOf(TableSchema table, ReadOnlySpan<byte> identity) => _current.SureShardsOf(table, identity);
+
     public ulong ShardsOf(TableSchema table, ReadOnlySpan<byte> identity) => _current.ShardsOf(table, identity);
 }

@@ -11,6 +11,9 @@ internal interface IRowPlacement
 
     /// <summary>The shards that hold the row with these identity cells (see <see cref="TransactionPart"/>), as bits by shard ordinal.</summary>
     ulong ShardsOf(TableSchema table, ReadOnlySpan<byte> identity);
+
+    /// <summary>Those of <see cref="ShardsOf"/> that have had the row for as long as it is there: not those that its bucket is on its way to.</summary>
+    ulong SureShardsOf(TableSchema table, ReadOnlySpan<byte> identity) => ShardsOf(table, identity);
 }
 
 /// <summary>Every table is a reference table: right for a node with one shard.</summary>

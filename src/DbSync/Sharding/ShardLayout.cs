@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Collections.Immutable;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace DbSync;
 
@@ -14,7 +15,12 @@ internal sealed record ShardLayout(ShardMap Map, ImmutableSortedDictionary<strin
 {
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
 
+    private static readonly MotionStage?[] Stages = [null, MotionStage.Moving, MotionStage.Switched];
+
     public long Version => Map.Version;
+
+    /// <summary>Buckets on their way; null while all are where they belong.</summary>
+    public ShardMotion? Motion { get; init; }
 
     /// <summary>The shards that live on a node: those placed on it, and those that no node was named for.</summary>
     public IEnumerable<ShardMember> ShardsOn(string node) => Map.Topology.Shards.Where(s => s.Node.Length == 0 || s.Node == node);
@@ -33,16 +39,80 @@ internal sealed record ShardLayout(ShardMap Map, ImmutableSortedDictionary<strin
         return true;
     }
 
-    /// <summary>Whether other rows of a table belong to a shard than before.</summary>
-    public bool ChangesRows(ShardLayout? before, ShardId shard, string table)
+    /// <summary>The buckets of which a shard takes every change: those that it owns, those that it is about to get, those that it has given up and may get back.</summary>
+    public BucketSet HeldBy(ShardId shard)
+    {
+        var owned = Map.OwnedBy(shard);
+        return Motion?.HeldBesides(shard) is { } besides ? owned.Union(besides) : owned;
+    }
+
+    /// <summary>Whether a table is placed by another key than before, or no longer by one.</summary>
+    public bool ChangesKey(ShardLayout? before, string table)
     {
         var (old, now) = (before?.Keys.GetValueOrDefault(table), Keys.GetValueOrDefault(table));
-        if (old is null || now is null) return !ReferenceEquals(old, now);
-        if (!old.Equals(now)) return true;
-        for (var bucket = 0; bucket < Bucket.Count; bucket++)
-            if (before!.Map.IsHeld(new Bucket((ushort)bucket), shard) != Map.IsHeld(new Bucket((ushort)bucket), shard)) return true;
-        return false;
+        return old is null || now is null ? !ReferenceEquals(old, now) : !old.Equals(now);
     }
+
+    /// <summary>The next version, with which buckets begin to move; what is read stays as it is.</summary>
+    /// <param name="plan">A plan that starts from this layout's map, with as many copies of each bucket.</param>
+    public ShardLayout Begin(ShardMapPlan plan)
+    {
+        if (Motion is not null || !ReferenceEquals(plan.Current, Map) || plan.Target.Topology.Copies != Map.Topology.Copies)
+            throw new ArgumentException("Buckets move from a map at rest to another one with as many copies.", nameof(plan));
+        var target = plan.Target.Topology.Shards.ToDictionary(s => s.Id);
+        var here = Map.Topology.Shards.Select(s => s.Id).ToHashSet();
+        var members = Map.Topology.Shards.Select(s => target.GetValueOrDefault(s.Id) ?? s).Concat(plan.Target.Topology.Shards.Where(s => !here.Contains(s.Id)));
+        var topology = new ShardTopology([.. members], Map.Topology.Copies, plan.Target.Topology.Spread);
+        var gets = ImmutableDictionary.CreateBuilder<ShardId, BucketSet>();
+        var gives = ImmutableDictionary.CreateBuilder<ShardId, BucketSet>();
+        foreach (var shard in topology.Shards.Select(s => s.Id))
+        {
+            var (before, after) = (Map.OwnedBy(shard), plan.Target.OwnedBy(shard));
+            if (after.Except(before) is { IsEmpty: false } got) gets.Add(shard, got);
+            if (before.Except(after) is { IsEmpty: false } given) gives.Add(shard, given);
+        }
+        return this with
+        {
+            Map = Map.Renumber(Version + 1, topology),
+            Motion = new ShardMotion(MotionStage.Moving, gets.ToImmutable(), gives.ToImmutable(), [.. here.Where(s => !target.ContainsKey(s))]),
+        };
+    }
+
+    /// <summary>The next version, in which the buckets that moved are read where they went to.</summary>
+    public ShardLayout Switch()
+    {
+        var motion = Motion is { Stage: MotionStage.Moving } moving ? moving : throw new InvalidOperationException("No bucket is on its way.");
+        var (copies, shards) = (Map.Topology.Copies, Map.Topology.Shards);
+        var owners = new ushort[Bucket.Count * copies];
+        for (var number = 0; number < Bucket.Count; number++)
+        {
+            var bucket = new Bucket((ushort)number);
+            var of = owners.AsSpan(number * copies, copies);
+            Map.OwnersOf(bucket).CopyTo(of);
+            var next = 0;
+            for (var copy = 0; copy < copies; copy++)
+            {
+                if (motion.Gives.GetValueOrDefault(shards[of[copy]].Id)?.Contains(bucket) != true) continue;
+                while (motion.Gets.GetValueOrDefault(shards[next].Id)?.Contains(bucket) != true) next++;
+                of[copy] = (ushort)next++;
+            }
+        }
+        return this with { Map = new ShardMap(Version + 1, Map.Topology, owners), Motion = motion with { Stage = MotionStage.Switched } };
+    }
+
+    /// <summary>The next version, with which those that gave buckets up let go of them.</summary>
+    public ShardLayout Settle()
+    {
+        var motion = Motion is { Stage: MotionStage.Switched } switched ? switched : throw new InvalidOperationException("No bucket was moved.");
+        var topology = new ShardTopology([.. Map.Topology.Shards.Where(s => !motion.Leaving.Contains(s.Id))], Map.Topology.Copies, Map.Topology.Spread);
+        return this with { Map = Map.Renumber(Version + 1, topology), Motion = null };
+    }
+
+    /// <summary>The next version, which is as the last one at rest was.</summary>
+    /// <param name="before">That one.</param>
+    public ShardLayout Return(ShardLayout before) => Motion is not null && before.Motion is null
+        ? this with { Map = before.Map.Renumber(Version + 1), Motion = null }
+        : throw new InvalidOperationException("Nothing is on its way that could be taken back.");
 
     public static ImmutableSortedDictionary<string, ShardKeyRule> KeysOf(IEnumerable<KeyValuePair<string, ShardKeyRule>> keys) =>
         keys.ToImmutableSortedDictionary(k => k.Key, k => k.Value, StringComparer.Ordinal);
@@ -52,15 +122,16 @@ internal sealed record ShardLayout(ShardMap Map, ImmutableSortedDictionary<strin
         Version,
         Map.Topology.Copies,
         (int)Map.Topology.Spread,
-        HashVectors.HashId,
-        JsonSerializer.Serialize(Map.Topology.Shards.Select(s => new Member(s.Id.Name, s.Weight, s.Node, s.Zone)), Json),
+        HashOf(Motion?.Stage),
+        JsonSerializer.Serialize(Map.Topology.Shards.Select(MemberOf), Json),
         JsonSerializer.Serialize(Keys.ToDictionary(k => k.Key, k => new Rule([.. k.Value.Columns], [.. k.Value.Kinds.Select(h => h.ToString())]), StringComparer.Ordinal), Json),
         Encode(Map));
 
     /// <exception cref="DbSyncException">DBS8002 when the row is none that this version can have written.</exception>
     public static ShardLayout Of(ShardLayoutRow row)
     {
-        if (row.Hash != HashVectors.HashId) throw Unreadable(row.Version, "it was made for another hash");
+        var known = Stages.Where(s => row.Hash == HashOf(s)).ToList();
+        if (known.Count == 0) throw Unreadable(row.Version, "it was made for another hash");
         try
         {
             var members = JsonSerializer.Deserialize<Member[]>(row.Shards, Json)!;
@@ -68,9 +139,12 @@ internal sealed record ShardLayout(ShardMap Map, ImmutableSortedDictionary<strin
             var keys = JsonSerializer.Deserialize<Dictionary<string, Rule>>(row.Keys, Json)!;
             return new ShardLayout(
                 new ShardMap(row.Version, topology, Decode(row.Owners)),
-                KeysOf(keys.Select(k => KeyValuePair.Create(k.Key, new ShardKeyRule([.. k.Value.Columns], [.. k.Value.Kinds.Select(Enum.Parse<HashKind>)])))));
+                KeysOf(keys.Select(k => KeyValuePair.Create(k.Key, new ShardKeyRule([.. k.Value.Columns], [.. k.Value.Kinds.Select(Enum.Parse<HashKind>)])))))
+            {
+                Motion = known[0] is { } moves ? new ShardMotion(moves, Sets(members, m => m.Gets), Sets(members, m => m.Gives), [.. members.Where(m => m.Leaves).Select(m => new ShardId(m.Id))]) : null,
+            };
         }
-        catch (Exception exception) when (exception is JsonException or ArgumentException or NullReferenceException)
+        catch (Exception exception) when (exception is JsonException or ArgumentException or NullReferenceException or FormatException)
         {
             throw Unreadable(row.Version, "it is damaged", exception);
         }
@@ -98,7 +172,30 @@ internal sealed record ShardLayout(ShardMap Map, ImmutableSortedDictionary<strin
         return owners;
     }
 
-    private sealed record Member(string Id, int Weight, string Node, string Zone);
+    private Member MemberOf(ShardMember shard) => new(shard.Id.Name, shard.Weight, shard.Node, shard.Zone)
+    {
+        Gets = Text(Motion?.Gets.GetValueOrDefault(shard.Id)), Gives = Text(Motion?.Gives.GetValueOrDefault(shard.Id)), Leaves = Motion?.Leaving.Contains(shard.Id) ?? false,
+    };
+
+    /// <summary>A version that does not know of buckets on their way must not take such a map for one at rest: it refuses another hash.</summary>
+    private static string HashOf(MotionStage? stage) => stage is { } moves ? $"{HashVectors.HashId}/{moves}" : HashVectors.HashId;
+
+    private static string? Text(BucketSet? buckets) => buckets is null ? null : Convert.ToBase64String(buckets.ToBytes());
+
+    private static ImmutableDictionary<ShardId, BucketSet> Sets(Member[] members, Func<Member, string?> of) =>
+        members.Where(m => of(m) is not null).ToImmutableDictionary(m => new ShardId(m.Id), m => new BucketSet(Convert.FromBase64String(of(m)!)));
+
+    private sealed record Member(string Id, int Weight, string Node, string Zone)
+    {
+        [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+        public string? Gets { get; init; }
+
+        [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+        public string? Gives { get; init; }
+
+        [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+        public bool Leaves { get; init; }
+    }
 
     private sealed record Rule(string[] Columns, string[] Kinds);
 }

@@ -46,12 +46,24 @@ internal sealed class ShardMap
     /// <summary>The ordinals of all shards that hold a bucket, the first copy first.</summary>
     public ReadOnlySpan<ushort> OwnersOf(Bucket bucket) => _owners.AsSpan(bucket.Number * Topology.Copies, Topology.Copies);
 
-    /// <summary>Whether a shard holds a copy of a bucket.</summary>
-    public bool IsHeld(Bucket bucket, ShardId shard)
+    /// <summary>Whether a shard owns a copy of a bucket.</summary>
+    public bool IsOwned(Bucket bucket, ShardId shard)
     {
         foreach (var owner in OwnersOf(bucket))
             if (Topology.Shards[owner].Id == shard) return true;
         return false;
+    }
+
+    /// <summary>The buckets of which a shard owns a copy.</summary>
+    public BucketSet OwnedBy(ShardId shard)
+    {
+        var owned = new BucketSet();
+        for (var number = 0; number < Bucket.Count; number++)
+        {
+            var bucket = new Bucket((ushort)number);
+            if (IsOwned(bucket, shard)) owned.Add(bucket);
+        }
+        return owned;
     }
 
     /// <summary>The shard that holds the first copy of a bucket.</summary>
@@ -59,6 +71,14 @@ internal sealed class ShardMap
 
     /// <summary>The same placement as another version.</summary>
     public ShardMap Renumber(long version) => new(version, Topology, _owners);
+
+    /// <summary>The same owners as another version, named by the ordinals of a topology that has all of them.</summary>
+    public ShardMap Renumber(long version, ShardTopology topology)
+    {
+        var ordinals = new Dictionary<ShardId, ushort>();
+        for (var i = 0; i < topology.Shards.Length; i++) ordinals.Add(topology.Shards[i].Id, (ushort)i);
+        return new ShardMap(version, topology, Array.ConvertAll(_owners, owner => ordinals[Topology.Shards[owner].Id]));
+    }
 
     /// <summary>How many copies of buckets each shard holds, in the order of the shards.</summary>
     public int[] CountCopies()

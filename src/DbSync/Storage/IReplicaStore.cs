@@ -68,6 +68,26 @@ internal interface IShardStore : IDisposable
 
     void SaveLayout(ShardLayout layout);
 
+    /// <summary>The buckets that tables are about to get, and that only the copies beside them have.</summary>
+    IReadOnlyList<(TableId Table, BucketSet Buckets)> LoadArriving();
+
+    /// <summary>Records what a table is about to get; null for nothing.</summary>
+    void SaveArriving(TableId table, BucketSet? buckets);
+
+    /// <summary>The buckets of which tables may have rows that no longer belong here.</summary>
+    IReadOnlyList<(TableId Table, BucketSet Buckets)> LoadLeaving();
+
+    /// <summary>Records what a table has given up; null for nothing.</summary>
+    void SaveLeaving(TableId table, BucketSet? buckets);
+
+    /// <summary>Deletes those of some rows, one after another by the key, that are chosen.</summary>
+    /// <param name="table">The table.</param>
+    /// <param name="after">Where to begin, as returned before; null at the first row.</param>
+    /// <param name="rowsMax">How many rows to look at.</param>
+    /// <param name="isChosen">Told the identity of each.</param>
+    /// <returns>Where to go on; null when there is no further row.</returns>
+    byte[]? DeleteSome(TableSchema table, byte[]? after, int rowsMax, RowFilter isChosen);
+
     /// <summary>Keeps a row that a transaction moved to another shard, which may have to be told of it again.</summary>
     void SaveMoved(Lsn commit, TableSchema table, ReadOnlySpan<byte> identity, ReadOnlySpan<byte> row);
 

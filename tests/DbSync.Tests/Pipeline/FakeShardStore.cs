@@ -78,6 +78,20 @@ internal sealed class FakeShardStore(string name) : IShardStore
 
     public ShardLayout? LoadLayout() => null;
 
+    public IReadOnlyList<(TableId Table, BucketSet Buckets)> LoadArriving() => [];
+
+    public void SaveArriving(TableId table, BucketSet? buckets)
+    {
+    }
+
+    public IReadOnlyList<(TableId Table, BucketSet Buckets)> LoadLeaving() => [];
+
+    public void SaveLeaving(TableId table, BucketSet? buckets)
+    {
+    }
+
+    public byte[]? DeleteSome(TableSchema table, byte[]? after, int rowsMax, RowFilter isChosen) => null;
+
     public void SaveLayout(ShardLayout layout)
     {
     }
