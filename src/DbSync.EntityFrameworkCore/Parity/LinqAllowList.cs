@@ -19,24 +19,22 @@ internal static class LinqAllowList
 
     // Each has a parity test (tests/DbSync.EntityFrameworkCore.Tests/Parity). "Type.Member", without parameters: what a particular overload
     // becomes in SQL is judged there.
-    private static readonly HashSet<string> Members = new(StringComparer.Ordinal)
+    internal static readonly HashSet<string> Members = new(StringComparer.Ordinal)
     {
         "String.Contains", "String.StartsWith", "String.EndsWith", "String.ToLower", "String.ToUpper", "String.Length", "String.Concat",
         "String.IsNullOrEmpty", "String.Substring", "String.IndexOf", "String.Replace", "String.Trim", "String.TrimStart", "String.TrimEnd", "String.Equals",
         "String.Join", "String.Normalize", "String.Compare", "String.CompareTo", "String.op_Equality", "String.op_Inequality",
         "Int32.Equals", "Int64.Equals", "Int16.Equals", "Boolean.Equals", "Guid.Equals", "DateTime.Equals", "DateOnly.Equals", "Decimal.Equals", "Object.Equals",
-        "Int32.CompareTo", "Int64.CompareTo", "DateTime.CompareTo", "DateOnly.CompareTo", "Decimal.CompareTo",
+        "Int32.CompareTo", "Int64.CompareTo", "DateTime.CompareTo", "DateOnly.CompareTo",
         "Int32.ToString", "Int64.ToString", "Int16.ToString",
         "Math.Abs", "Math.Floor", "Math.Ceiling", "Math.Truncate", "Math.Sqrt", "Decimal.Floor", "Decimal.Ceiling", "Decimal.Truncate",
         "DateTime.Year", "DateTime.Month", "DateTime.Day", "DateTime.Hour", "DateTime.Minute", "DateTime.Second", "DateTime.DayOfYear", "DateTime.DayOfWeek", "DateTime.Date",
         "DateOnly.Year", "DateOnly.Month", "DateOnly.Day", "DateOnly.DayOfYear", "DateOnly.DayOfWeek",
-        "TimeOnly.Hour", "TimeOnly.Minute", "TimeOnly.Second",
+        "TimeOnly.Hour", "TimeOnly.Minute", // not Second: PostgreSQL rounds it, up to 60
         "Nullable`1.Value", "Nullable`1.HasValue", "Nullable`1.GetValueOrDefault",
-        "Array.Length", "List`1.Contains", "List`1.Count", "HashSet`1.Contains", "ICollection`1.Contains", "IList`1.Contains", "ICollection`1.Count",
-        "Collection`1.Count", "HashSet`1.Count",
-        "MemoryExtensions.Contains", "ReadOnlySpan`1.op_Implicit", "Span`1.op_Implicit",
-        "EF.Property", "EF.Constant", "EF.Parameter", "DbFunctionsExtensions.Like", "EF.Functions",
-        "IGrouping`2.Key", "KeyValuePair`2.Key", "KeyValuePair`2.Value", "ValueTuple.Create", "Tuple.Create",
+        "List`1.Contains", "List`1.Count", "HashSet`1.Contains", "HashSet`1.Count", "ICollection`1.Contains", "ICollection`1.Count", "Collection`1.Count",
+        "EF.Property", "EF.Constant", "EF.Parameter", "DbFunctionsExtensions.Like",
+        "IGrouping`2.Key", "Tuple.Create",
     };
 
     /// <summary>Null when every call is known; otherwise the first that isn't, for people.</summary>

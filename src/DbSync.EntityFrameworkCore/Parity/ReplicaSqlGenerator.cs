@@ -43,6 +43,23 @@ internal sealed class ReplicaSqlGeneratorFactory(QuerySqlGeneratorDependencies d
             return orderingExpression;
         }
 
+        protected override void GenerateLimitOffset(SelectExpression selectExpression)
+        {
+            if (selectExpression is { Limit: null, Offset: null }) return;
+            Sql.AppendLine().Append("LIMIT ");
+            if (selectExpression.Limit is { } limit) Rows(limit);
+            else Sql.Append("-1");
+            if (selectExpression.Offset is not { } offset) return;
+            Sql.Append(" OFFSET ");
+            Rows(offset);
+        }
+
+        private void Rows(SqlExpression count)
+        {
+            if (SqlGuard.IsCount(count)) Visit(count);
+            else Checked(ReplicaFunctions.Rows, count, e => (Expression)Visit(e)!);
+        }
+
         protected override Expression VisitSqlBinary(SqlBinaryExpression sqlBinaryExpression)
         {
             var (check, isFloat) = (Check(sqlBinaryExpression.Type), Plain(sqlBinaryExpression.Type) == typeof(double));

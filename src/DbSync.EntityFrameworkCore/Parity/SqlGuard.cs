@@ -43,10 +43,20 @@ internal sealed class SqlGuard
             if (keyed?.Contains(TableOf(projection)) == false) _scalars.Grouped(projection.Expression);
         }
         foreach (var ordering in select.Orderings) _scalars.Ordered(ordering.Expression);
-        if (select.Limit is { } limit) _scalars.Examine(limit, Use.Argument);
-        if (select.Offset is { } offset) _scalars.Examine(offset, Use.Argument);
+        if (select.Limit is { } limit) Rows(limit);
+        if (select.Offset is { } offset) Rows(offset);
         return terms;
     }
+
+    /// <summary>How many rows to take or to leave: a negative number is an error, which a subquery may come to at any row.</summary>
+    private void Rows(SqlExpression count)
+    {
+        _scalars.Examine(count, Use.Argument);
+        if (!IsCount(count)) _needs.MayFail = true;
+    }
+
+    /// <summary>A number of rows that is one whatever the parameters are.</summary>
+    internal static bool IsCount(SqlExpression count) => count is SqlConstantExpression { Value: int and >= 0 };
 
     /// <summary>What a column is, through subqueries down to its table.</summary>
     public Term Resolve(ColumnExpression column)
@@ -80,7 +90,7 @@ internal sealed class SqlGuard
             case TableExpression plain:
                 _needs.AddTable(plain.Table.Name, plain.Table.Name.Contains('.', StringComparison.Ordinal));
                 return;
-            case PredicateJoinExpressionBase join and (InnerJoinExpression or LeftJoinExpression):
+            case PredicateJoinExpressionBase join and (InnerJoinExpression or LeftJoinExpression or RightJoinExpression):
                 Table(join.Table);
                 _scalars.Examine(join.JoinPredicate, Use.Argument);
                 return;

@@ -21,6 +21,9 @@ internal static class ReplicaFunctions
     /// <summary>Passes an int8 result on, and fails where it overflowed (SQLite goes on with a float).</summary>
     public const string Int8 = "dbsync_int8";
 
+    /// <summary>Passes a number of rows on, and fails for a negative one, of which SQLite makes all rows or none.</summary>
+    public const string Rows = "dbsync_rows";
+
     /// <summary>Passes a divisor on, and fails for zero, of which SQLite makes NULL.</summary>
     public const string Divisor = "dbsync_divisor";
 
@@ -38,6 +41,7 @@ internal static class ReplicaFunctions
         RegisterRange(connection, Int2, short.MinValue, short.MaxValue);
         RegisterRange(connection, Int4, int.MinValue, int.MaxValue);
         RegisterRange(connection, Int8, long.MinValue, long.MaxValue);
+        RegisterRange(connection, Rows, 0, long.MaxValue);
     }
 
     /// <summary>PostgreSQL's float8 operators: an infinite result of finite operands is an error, and so is a zero that isn't one.</summary>

@@ -25,6 +25,8 @@ public sealed class ShopContext(DbContextOptions<ShopContext> options) : DbConte
 
     public DbSet<Document> Documents => Set<Document>();
 
+    public DbSet<Sample> Samples => Set<Sample>();
+
     public DbSet<Unpublished> Unpublished => Set<Unpublished>();
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
@@ -74,5 +76,17 @@ public sealed class ShopContext(DbContextOptions<ShopContext> options) : DbConte
         modelBuilder.Entity<Circle>();
         modelBuilder.Entity<Square>();
         modelBuilder.Entity<Document>().HasQueryFilter(d => d.TenantId == Tenant);
+        modelBuilder.Entity<Sample>(b =>
+        {
+            b.Property(s => s.Id).ValueGeneratedNever();
+            b.Property(s => s.Object).HasColumnType("oid");
+            b.Property(s => s.Json).HasColumnType("json");
+            b.Property(s => s.Xml).HasColumnType("xml");
+            b.Property(s => s.Short).HasMaxLength(20);
+            b.Property(s => s.Padded).HasColumnType("character(5)");
+            b.Property(s => s.Amount).HasPrecision(12, 3);
+            b.Property(s => s.Local).HasColumnType("timestamp without time zone");
+            b.ComplexProperty(s => s.Size, c => c.ComplexProperty(x => x.Unit));
+        });
     }
 }

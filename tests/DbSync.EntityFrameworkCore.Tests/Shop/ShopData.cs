@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.EntityFrameworkCore;
 
 namespace DbSync.EntityFrameworkCore.Tests.Shop;
@@ -13,6 +14,20 @@ internal static class ShopData
     private static readonly float[] Ratios = [0f, 1.1f, -2.25f, 3.4e38f, 0.1f];
     private static readonly long[] Bigs = [0, 1, -1, long.MaxValue, long.MinValue, 9007199254740993, 42];
     private static readonly string[] Codes = ["A", "a", "AB ", "ABCDE", ""];
+    private static readonly string[] Hosts = ["10.0.0.1", "::1", "192.168.1.20", "9.255.0.1", "fe80::1:2"];
+    private static readonly string[] Texts = ["😀a", "a😀b", "e\u0301", "ß", "İi", "ﬁ", "𝔸", "\uFFFD", "\tx\n", "z ", "%", "_\\", "Z", ""];
+    private static readonly int[] Ints = [0, 1, -1, int.MaxValue, int.MinValue, 7, -7];
+    private static readonly decimal[] Amounts = [0m, 0.005m, -0.005m, 1.500m, 2.5m, -1.5m, 999999999.999m];
+    private static readonly TimeOnly[] Times = [new(0, 0), new(23, 59, 59, 999, 999), new(12, 30, 15), new(6, 0, 0, 100), new(0, 0, 0, 0, 1)];
+    private static readonly TimeSpan[] Spans = [TimeSpan.Zero, TimeSpan.FromMicroseconds(1), TimeSpan.FromDays(-1.5), TimeSpan.FromHours(36), TimeSpan.FromDays(400), TimeSpan.FromMilliseconds(-0.5)];
+
+    private static readonly DateTime[] Instants =
+    [
+        new(2024, 2, 29, 23, 59, 59, 999, 999, DateTimeKind.Utc), new(1970, 1, 1, 0, 0, 0, DateTimeKind.Utc), new(1969, 12, 31, 23, 59, 59, 500, DateTimeKind.Utc),
+        new(2000, 1, 1, 0, 0, 0, 0, 1, DateTimeKind.Utc), new(1, 1, 1, 0, 0, 1, DateTimeKind.Utc), new(9999, 12, 31, 23, 59, 59, DateTimeKind.Utc), new(2023, 12, 31, 12, 0, 0, DateTimeKind.Utc),
+        new(1900, 3, 1, 6, 7, 8, 120, DateTimeKind.Utc),
+    ];
+
     private static readonly DateTime Base = new(2024, 2, 29, 23, 59, 59, DateTimeKind.Utc);
 
     public static async Task SeedAsync(ShopContext db)
@@ -28,6 +43,7 @@ internal static class ShopData
         for (var i = 1; i <= 6; i++) db.Vehicles.Add(i % 2 == 0 ? new Car { Plate = $"P-{i}", Doors = i } : new Vehicle { Plate = $"P-{i}" });
         for (var i = 1; i <= 6; i++) db.Figures.Add(i % 2 == 0 ? new Circle { Id = i, Color = "red", Radius = i } : new Square { Id = i, Color = "blue", Side = i });
         for (var i = 1; i <= 20; i++) db.Documents.Add(new Document { TenantId = i % 3, Title = $"Document {i}" });
+        for (var i = 0; i < 14; i++) db.Samples.Add(SampleOf(i));
         db.Unpublished.Add(new Unpublished { Name = "not here" });
         await db.SaveChangesAsync();
     }
@@ -73,6 +89,41 @@ internal static class ShopData
             Limit = 1.50m * i,
             Devices = [.. Enumerable.Range(0, i % 3).Select(d => new Device { Name = $"device {d}", Year = 2020 + d })],
         },
+    };
+
+    private static Sample SampleOf(int i) => new()
+    {
+        Id = i + 1,
+        Host = IPAddress.Parse(Hosts[i % Hosts.Length]),
+        Proxy = i % 3 == 0 ? null : IPAddress.Parse(Hosts[(i + 1) % Hosts.Length]),
+        Object = i % 4 == 0 ? uint.MaxValue : (uint)i,
+        Json = i % 3 == 0 ? null : $$"""{"b": {{i}},  "a": [1, 2.50]}""",
+        Xml = i % 4 == 0 ? null : $"<a n=\"{i}\">x</a>",
+        Longs = [.. Bigs.Take(i % 5)],
+        Shorts = [.. Enumerable.Range(0, i % 4).Select(s => (short)(s - 1))],
+        Flags = [.. Enumerable.Range(0, i % 3).Select(f => f == 0)],
+        Keys = [.. Enumerable.Range(0, i % 3).Select(k => new Guid(k + i, 0xab, 3, 0xff, 2, 3, 4, 5, 6, 7, 8))],
+        Labels = [.. new[] { "x", null, "Y", "" }.Take(i % 5)],
+        Names = i % 3 == 0 ? null : [.. Texts.Take(i % 4)],
+        Size = new Size { Width = i % 5, Height = i % 3 == 0 ? null : i * 0.50m, Unit = new Unit { Name = i % 2 == 0 ? "cm" : "CM" } },
+        Text = Texts[i % Texts.Length],
+        Short = i % 5 == 0 ? null : Texts[i * 3 % Texts.Length],
+        Padded = i % 5 == 0 ? null : Codes[i % Codes.Length],
+        Int = Ints[i % Ints.Length],
+        Long = Bigs[i % Bigs.Length],
+        Amount = Amounts[i % Amounts.Length],
+        Exact = i % 4 == 0 ? null : Precisions[i % Precisions.Length],
+        Double = i % 4 == 0 ? null : Scores[i % Scores.Length],
+        At = Instants[i % Instants.Length],
+        Local = i % 4 == 0 ? null : DateTime.SpecifyKind(Instants[(i + 2) % Instants.Length], DateTimeKind.Unspecified),
+        Until = i % 3 == 0 ? DateTime.MaxValue : Base.AddYears(i),
+        Offset = i % 4 == 1 ? null : new DateTimeOffset(Instants[(i + 3) % Instants.Length]),
+        Day = i % 5 == 0 ? null : DateOnly.FromDateTime(Instants[(i + 1) % Instants.Length]),
+        Time = Times[i % Times.Length],
+        Span = Spans[i % Spans.Length],
+        Bytes = [.. new byte[] { 0, 255, 128, 0, 1 }.Take(i % 6)],
+        Letter = "aZé %"[i % 5],
+        Tiny = (byte)(i % 2 == 0 ? 255 : i),
     };
 
     private static Order OrderOf(int i)

@@ -64,6 +64,6 @@ public sealed class ShopFixture : IAsyncLifetime
 
     private const string Tables =
         """
-        "Customers", sales.orders, sales.order_lines, "Products", "Categories", "CategoryProduct", "Animals", "Vehicles", "Car", "Circle", "Square", "Documents"
+        "Customers", sales.orders, sales.order_lines, "Products", "Categories", "CategoryProduct", "Animals", "Vehicles", "Car", "Circle", "Square", "Documents", "Samples"
         """;
 }

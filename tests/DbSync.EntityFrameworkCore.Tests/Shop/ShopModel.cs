@@ -1,3 +1,5 @@
+using System.Collections.ObjectModel;
+
 namespace DbSync.EntityFrameworkCore.Tests.Shop;
 
 public enum Mood
@@ -81,7 +83,7 @@ public sealed class Order
     public decimal Total { get; set; }
     public string? Note { get; set; }
     public int Priority { get; set; }
-    public List<OrderLine> Lines { get; } = [];
+    public Collection<OrderLine> Lines { get; } = [];
 }
 
 public sealed class OrderLine
@@ -110,8 +112,8 @@ public sealed class Category
     public required string Name { get; set; }
     public int? ParentId { get; set; }
     public Category? Parent { get; set; }
-    public List<Category> Children { get; } = [];
-    public List<Product> Products { get; } = [];
+    public HashSet<Category> Children { get; } = [];
+    public ICollection<Product> Products { get; } = [];
 }
 
 public abstract class Animal
