@@ -17,6 +17,11 @@ internal sealed class UtcOffsetConverter() : ValueConverter<DateTimeOffset, Date
     value => Instants.ToStored(value),
     stored => new DateTimeOffset(DateTime.SpecifyKind(stored, DateTimeKind.Utc)));
 
+/// <summary>date as a DateOnly, but for the first and the last, which are Npgsql's -infinity and infinity in a parameter.</summary>
+internal sealed class FiniteDateConverter() : ValueConverter<DateOnly, DateOnly>(
+    value => Instants.ToStored(value),
+    stored => stored);
+
 /// <summary>time as a TimeOnly.</summary>
 internal sealed class MicrosecondTimeConverter() : ValueConverter<TimeOnly, TimeOnly>(
     value => new TimeOnly(value.Ticks - value.Ticks % TimeSpan.TicksPerMicrosecond),
@@ -37,6 +42,9 @@ internal static class Instants
         if (!accepted || value == DateTime.MinValue || value == DateTime.MaxValue) throw new NotSupportedException("Only Npgsql can say what this DateTime means.");
         return DateTime.SpecifyKind(new DateTime(value.Ticks - value.Ticks % TimeSpan.TicksPerMicrosecond), DateTimeKind.Unspecified);
     }
+
+    public static DateOnly ToStored(DateOnly value) =>
+        value != DateOnly.MinValue && value != DateOnly.MaxValue ? value : throw new NotSupportedException("Only Npgsql can say what this DateOnly means.");
 
     public static DateTime ToStored(DateTimeOffset value) =>
         value.Offset == TimeSpan.Zero ? ToStored(value.UtcDateTime, DateTimeKind.Utc) : throw new NotSupportedException("Npgsql takes UTC only.");

@@ -14,7 +14,7 @@ internal static class NodaTimeConverters
     {
         ("NodaTime.Instant", "timestamp with time zone") => Make<DateTime>(clr, "ToDateTimeUtc", "FromDateTimeUtc").ComposeWith(new UtcDateTimeConverter()),
         ("NodaTime.LocalDateTime", "timestamp without time zone") => Make<DateTime>(clr, "ToDateTimeUnspecified", "FromDateTime").ComposeWith(new PlainDateTimeConverter()),
-        ("NodaTime.LocalDate", "date") => Make<DateOnly>(clr, "ToDateOnly", "FromDateOnly"),
+        ("NodaTime.LocalDate", "date") => Make<DateOnly>(clr, "ToDateOnly", "FromDateOnly").ComposeWith(new FiniteDateConverter()),
         ("NodaTime.LocalTime", "time without time zone") => Make<TimeOnly>(clr, "ToTimeOnly", "FromTimeOnly"),
         _ => null,
     };

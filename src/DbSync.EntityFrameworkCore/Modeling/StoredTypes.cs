@@ -32,7 +32,7 @@ internal static class StoredTypes
         [(typeof(DateTime), "timestamp with time zone")] = new UtcDateTimeConverter(),
         [(typeof(DateTime), "timestamp without time zone")] = new PlainDateTimeConverter(),
         [(typeof(DateTimeOffset), "timestamp with time zone")] = new UtcOffsetConverter(),
-        [(typeof(DateOnly), "date")] = null,
+        [(typeof(DateOnly), "date")] = new FiniteDateConverter(),
         [(typeof(TimeOnly), "time without time zone")] = new MicrosecondTimeConverter(),
         [(typeof(TimeSpan), "interval")] = new MicrosecondSpanConverter(),
         [(typeof(IPAddress), "inet")] = new IPAddressToStringConverter(),

@@ -6,7 +6,7 @@ namespace DbSync.EntityFrameworkCore.Parity;
 /// <summary>The SQL functions that SQLite computes as PostgreSQL does, each on the types for which that holds.</summary>
 internal static class FunctionGuard
 {
-    private static readonly string[] DateParts = ["%Y", "%m", "%d", "%H", "%M", "%S", "%j", "%w"];
+    private static readonly string[] DateParts = ["%Y", "%m", "%d", "%H", "%M", "%j", "%w"];
 
     public static Term Examine(SqlFunctionExpression function, Use use, ReplicaNeeds needs, ScalarGuard scalars)
     {
@@ -49,7 +49,7 @@ internal static class FunctionGuard
             case "TRIM" or "LTRIM" or "RTRIM" when arguments.Count == 2 && arguments[1] is SqlConstantExpression { Value: string or char }:
             case "SUBSTR" when IsSafeSubstring(arguments):
                 return Text(function, arguments, scalars);
-            case "ABS" when ScalarGuard.IsCheckedInteger(function.Type):
+            case "ABS" when ScalarGuard.IsCheckedInteger(function.Type) || type == typeof(short):
                 needs.MayFail = true;
                 return Computed(arguments, scalars);
             case "STRFTIME" when arguments.Count == 2 && arguments[0] is SqlConstantExpression { Value: string part } && DateParts.Contains(part):
@@ -59,6 +59,8 @@ internal static class FunctionGuard
             case "EF_ADD" or "EF_MULTIPLY" or "EF_NEGATE" or "EF_COMPARE" or "EF_SUM" or "EF_MIN" or "EF_MAX":
                 needs.MayFail = true;
                 return Computed(arguments, scalars);
+            case ReplicaMemberTranslators.SecondFunctionUpper:
+                return scalars.Examine(arguments[0], Use.Argument).PgType is "timestamp with time zone" or "timestamp without time zone" ? Term.Computed : throw Refused(function);
             case ReplicaMemberTranslators.DayFunctionUpper:
                 return scalars.Examine(arguments[0], Use.Argument) with { IsColumn = false };
             case "JSON_ARRAY_LENGTH" when arguments.Count == 1:

@@ -38,6 +38,10 @@ internal static class ReplicaFunctions
         connection.CreateFunction("upper", (string? text) => text is null ? null : CaseMapping.Upper(text), isDeterministic: true);
         connection.CreateFunction(
             ReplicaMemberTranslators.DayFunction, (string? instant) => instant is null ? null : string.Concat(instant.AsSpan(0, 10), " 00:00:00"), isDeterministic: true);
+        connection.CreateFunction(
+            ReplicaMemberTranslators.SecondFunction,
+            (string? instant) => instant is null ? default(int?) : (int)Math.Round(decimal.Parse(instant.AsSpan(17), CultureInfo.InvariantCulture), MidpointRounding.ToEven),
+            isDeterministic: true);
         RegisterRange(connection, Int2, short.MinValue, short.MaxValue);
         RegisterRange(connection, Int4, int.MinValue, int.MaxValue);
         RegisterRange(connection, Int8, long.MinValue, long.MaxValue);

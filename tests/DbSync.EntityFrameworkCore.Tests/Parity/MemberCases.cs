@@ -68,7 +68,7 @@ internal static class MemberCases
         Where(c => Math.Truncate(c.Credit) == 9).To(RouteReason.NotTranslatable),
         Where(c => Math.Abs(c.Credit) > 5).To(RouteReason.NotTranslatable),
         Where(c => Math.Abs(c.Score) > 1).To(RouteReason.NotAlike),
-        Where(c => Math.Abs(c.Small) == 2).To(RouteReason.NotAlike),
+        Where(c => Math.Abs(c.Small) == 2),
         Where(c => Math.Max(c.Id, 30) == 30).To(RouteReason.NotAlike),
         Where(c => Math.Pow(c.Id, 2) > 100).To(RouteReason.NotAlike),
         Where(c => Math.Sign(c.Id - 30) == 1).To(RouteReason.NotAlike),

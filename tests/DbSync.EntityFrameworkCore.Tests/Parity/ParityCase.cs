@@ -27,6 +27,12 @@ internal sealed record ParityCase(string Name, RouteReason Expected, Func<ShopCo
     public static ParityCase Select<T>(Expression<Func<Customer, T>> selector, [CallerArgumentExpression(nameof(selector))] string name = "") =>
         new($"Select({name})", RouteReason.Replica, db => db.Customers.OrderBy(c => c.Id).Select(selector).ToList());
 
+    public static ParityCase WhereSample(Expression<Func<Sample, bool>> predicate, [CallerArgumentExpression(nameof(predicate))] string name = "") =>
+        new($"Samples.Where({name})", RouteReason.Replica, db => db.Samples.Where(predicate).OrderBy(s => s.Id).Select(s => s.Id).ToList());
+
+    public static ParityCase Pick<T>(Expression<Func<Sample, T>> selector, [CallerArgumentExpression(nameof(selector))] string name = "") =>
+        new($"Samples.Select({name})", RouteReason.Replica, db => db.Samples.OrderBy(s => s.Id).Select(selector).ToList());
+
     public static IEnumerable<ParityCase> Sort<T>(Expression<Func<Customer, T>> key, RouteReason expected = RouteReason.Replica, [CallerArgumentExpression(nameof(key))] string name = "")
     {
         yield return new($"OrderBy({name})", expected, db => db.Customers.OrderBy(key).ThenBy(c => c.Id).Select(c => c.Id).ToList());

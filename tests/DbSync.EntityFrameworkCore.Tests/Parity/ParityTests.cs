@@ -9,7 +9,7 @@ namespace DbSync.EntityFrameworkCore.Tests.Parity;
 public sealed class ParityTests(ShopFixture shop)
 {
     private static readonly Dictionary<string, ParityCase> Cases =
-        new[] { PredicateCases.All, ProjectionCases.All, OrderAndGroupCases.All, WholeCases.All, MemberCases.All }.SelectMany(c => c).DistinctBy(c => c.Name).ToDictionary(c => c.Name, StringComparer.Ordinal);
+        new[] { PredicateCases.All, ProjectionCases.All, OrderAndGroupCases.All, WholeCases.All, MemberCases.All, TemporalCases.All }.SelectMany(c => c).DistinctBy(c => c.Name).ToDictionary(c => c.Name, StringComparer.Ordinal);
 
     private static readonly ConcurrentDictionary<string, string> Known = new(StringComparer.Ordinal);
 

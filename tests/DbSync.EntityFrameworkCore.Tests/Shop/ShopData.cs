@@ -46,6 +46,7 @@ internal static class ShopData
         for (var i = 0; i < 14; i++) db.Samples.Add(SampleOf(i));
         db.Unpublished.Add(new Unpublished { Name = "not here" });
         await db.SaveChangesAsync();
+        await db.Database.ExecuteSqlAsync($"UPDATE \"Samples\" SET \"Day\" = '9999-12-31' WHERE \"Id\" = 5"); // what Npgsql writes for it is infinity
     }
 
     private static Customer CustomerOf(int i) => new()
@@ -118,7 +119,7 @@ internal static class ShopData
         Local = i % 4 == 0 ? null : DateTime.SpecifyKind(Instants[(i + 2) % Instants.Length], DateTimeKind.Unspecified),
         Until = i % 3 == 0 ? DateTime.MaxValue : Base.AddYears(i),
         Offset = i % 4 == 1 ? null : new DateTimeOffset(Instants[(i + 3) % Instants.Length]),
-        Day = i % 5 == 0 ? null : DateOnly.FromDateTime(Instants[(i + 1) % Instants.Length]),
+        Day = i % 5 == 0 ? null : DateOnly.FromDateTime(Instants[(i + 1) % Instants.Length].AddDays(i % 2 == 0 ? -2 : 1)),
         Time = Times[i % Times.Length],
         Span = Spans[i % Spans.Length],
         Bytes = [.. new byte[] { 0, 255, 128, 0, 1 }.Take(i % 6)],
