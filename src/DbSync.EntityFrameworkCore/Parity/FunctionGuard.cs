@@ -52,6 +52,10 @@ internal static class FunctionGuard
             case "ABS" when ScalarGuard.IsCheckedInteger(function.Type) || type == typeof(short):
                 needs.MayFail = true;
                 return Computed(arguments, scalars);
+            case "ABS" when type == typeof(double):
+                return Computed(arguments, scalars);
+            case "MIN" or "MAX" when ScalarGuard.IsCheckedInteger(type) && arguments.All(ScalarGuard.IsNeverNull): // PostgreSQL passes over nulls, SQLite gives null
+                return Computed(arguments, scalars);
             case "STRFTIME" when arguments.Count == 2 && arguments[0] is SqlConstantExpression { Value: string part } && DateParts.Contains(part):
                 return scalars.Examine(arguments[1], Use.Argument).PgType is "timestamp with time zone" or "timestamp without time zone" or "date" or "time without time zone"
                     ? Term.Computed

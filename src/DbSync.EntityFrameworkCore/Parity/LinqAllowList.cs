@@ -27,14 +27,21 @@ internal static class LinqAllowList
         "Int32.Equals", "Int64.Equals", "Int16.Equals", "Boolean.Equals", "Guid.Equals", "DateTime.Equals", "DateOnly.Equals", "Decimal.Equals", "Object.Equals",
         "Int32.CompareTo", "Int64.CompareTo", "DateTime.CompareTo", "DateOnly.CompareTo",
         "Int32.ToString", "Int64.ToString", "Int16.ToString",
-        "Math.Abs", "Math.Floor", "Math.Ceiling", "Math.Truncate", "Math.Sqrt", "Decimal.Floor", "Decimal.Ceiling", "Decimal.Truncate",
+        "Math.Abs", "Math.Max", "Math.Min", "Math.Floor", "Math.Ceiling", "Math.Truncate", "Math.Sqrt", "Decimal.Floor", "Decimal.Ceiling", "Decimal.Truncate",
         "DateTime.Year", "DateTime.Month", "DateTime.Day", "DateTime.Hour", "DateTime.Minute", "DateTime.Second", "DateTime.DayOfYear", "DateTime.DayOfWeek", "DateTime.Date",
         "DateOnly.Year", "DateOnly.Month", "DateOnly.Day", "DateOnly.DayOfYear", "DateOnly.DayOfWeek",
-        "TimeOnly.Hour", "TimeOnly.Minute", // not Second: PostgreSQL rounds it, up to 60
+        "DateTime.Microsecond", "TimeOnly.Hour", "TimeOnly.Minute", "TimeOnly.Millisecond", "TimeOnly.ToTimeSpan", "TimeOnly.FromDateTime", // not Second: PostgreSQL rounds it, up to 60
         "Nullable`1.Value", "Nullable`1.HasValue", "Nullable`1.GetValueOrDefault",
         "List`1.Contains", "List`1.Count", "HashSet`1.Contains", "HashSet`1.Count", "ICollection`1.Contains", "ICollection`1.Count", "Collection`1.Count",
         "EF.Property", "EF.Constant", "EF.Parameter", "DbFunctionsExtensions.Like",
         "IGrouping`2.Key", "Tuple.Create",
+    };
+
+    // PostgreSQL computes these, and .NET on the replica: there null is no value but an exception.
+    private static readonly HashSet<string> ComputedHere = new(StringComparer.Ordinal)
+    {
+        "TimeOnly.Hour", "TimeOnly.Minute", "TimeOnly.ToTimeSpan", "TimeOnly.FromDateTime", "Math.Floor", "Math.Ceiling", "Math.Truncate",
+        "Decimal.Floor", "Decimal.Ceiling", "Decimal.Truncate",
     };
 
     /// <summary>Null when every call is known; otherwise the first that isn't, for people.</summary>
@@ -42,17 +49,41 @@ internal static class LinqAllowList
     {
         var visitor = new Visitor(model);
         visitor.Visit(query);
-        return visitor.Refused;
+        return visitor.Refused ?? (visitor is { ComputesHere: true, JoinsOuter: true } ? "what .NET computes of an outer join's rows is not known to be alike" : null);
+    }
+
+    /// <summary>Finds a value that is taken out of what may be null: of a nullable, or of another entity.</summary>
+    private sealed class NullFinder : ExpressionVisitor
+    {
+        public bool Found { get; private set; }
+
+        protected override Expression VisitMember(MemberExpression node)
+        {
+            Found |= node.Expression is not (null or ParameterExpression or ConstantExpression);
+            return node;
+        }
+
+        protected override Expression VisitMethodCall(MethodCallExpression node)
+        {
+            Found = true;
+            return node;
+        }
     }
 
     private sealed class Visitor(IModel model) : ExpressionVisitor
     {
         public string? Refused { get; private set; }
 
+        public bool ComputesHere { get; private set; }
+
+        public bool JoinsOuter { get; private set; }
+
         protected override Expression VisitMethodCall(MethodCallExpression node)
         {
             var method = node.Method;
             if (!Operators.Contains(method.DeclaringType!) && !Allows(method)) Refused ??= $"{method.DeclaringType?.Name}.{method.Name}() is not known to be alike";
+            JoinsOuter |= method.Name is "LeftJoin" or "RightJoin" or "GroupJoin" or "DefaultIfEmpty" && Operators.Contains(method.DeclaringType!);
+            Compute(method.DeclaringType, method, node.Arguments.FirstOrDefault() ?? node.Object);
             return base.VisitMethodCall(node);
         }
 
@@ -60,6 +91,7 @@ internal static class LinqAllowList
         {
             if (node.Member.DeclaringType is { } type && IsOfPlatform(type) && !Members.Contains(NameOf(type, node.Member)) && !IsTupleItem(type))
                 Refused ??= $"{type.Name}.{node.Member.Name} is not known to be alike";
+            Compute(node.Member.DeclaringType, node.Member, node.Expression);
             return base.VisitMember(node);
         }
 
@@ -76,6 +108,15 @@ internal static class LinqAllowList
             if (node.Method is { } method && IsOfPlatform(method.DeclaringType!) && !IsOperatorAlike(method))
                 Refused ??= $"{method.DeclaringType?.Name}.{method.Name} is not known to be alike";
             return base.VisitBinary(node);
+        }
+
+        private void Compute(Type? type, MemberInfo member, Expression? operand)
+        {
+            if (type is null || operand is null || operand.Type == typeof(double) || !ComputedHere.Contains(NameOf(type, member))) return;
+            ComputesHere = true;
+            var nulls = new NullFinder();
+            nulls.Visit(operand);
+            if (nulls.Found) Refused ??= $"{type.Name}.{member.Name} of what may be null is not known to be alike";
         }
 
         private bool Allows(MethodInfo method)

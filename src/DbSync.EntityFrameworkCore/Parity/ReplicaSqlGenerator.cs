@@ -97,7 +97,9 @@ internal sealed class ReplicaSqlGeneratorFactory(QuerySqlGeneratorDependencies d
         }
 
         protected override Expression VisitSqlFunction(SqlFunctionExpression sqlFunctionExpression) =>
-            sqlFunctionExpression.Name is "sum" or "SUM" or "abs" && Check(sqlFunctionExpression.Type) is { } check
+            sqlFunctionExpression.Name == "abs" && Plain(sqlFunctionExpression.Type) == typeof(double)
+                ? base.VisitSqlFunction(new SqlFunctionExpression(ReplicaFunctions.Abs, sqlFunctionExpression.Arguments!, nullable: true, [true], sqlFunctionExpression.Type, sqlFunctionExpression.TypeMapping))
+            : sqlFunctionExpression.Name is "sum" or "SUM" or "abs" && Check(sqlFunctionExpression.Type) is { } check
                 ? Checked(check, sqlFunctionExpression, e => base.VisitSqlFunction(e))
                 : base.VisitSqlFunction(sqlFunctionExpression);
 

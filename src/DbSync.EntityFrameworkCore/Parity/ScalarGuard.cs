@@ -65,7 +65,7 @@ internal sealed class ScalarGuard(ReplicaNeeds needs, SqlGuard tables)
     {
         var term = Examine(scalar, Use.Compare);
         if (scalar is SqlConstantExpression or SqlParameterExpression) return; // the other side says how they compare
-        if (term.PgType is "json" or "jsonb" or "xml" || term.PgType?.EndsWith("[]", StringComparison.Ordinal) == true) throw SqlGuard.Refused($"the order of {term.PgType}");
+        if (term.PgType is "json" or "jsonb" or "xml" or "inet" || term.PgType?.EndsWith("[]", StringComparison.Ordinal) == true) throw SqlGuard.Refused($"the order of {term.PgType}");
         if (term.NeedsCollation && !term.IsColumn) throw SqlGuard.Refused($"the order of a computed {term.PgType}");
         if (scalar.Type == typeof(string) && term.Columns.IsEmpty) throw SqlGuard.Refused("the order of computed text");
         // By the stored type: an enum that is kept as text is sorted as text.
@@ -208,6 +208,8 @@ internal sealed class ScalarGuard(ReplicaNeeds needs, SqlGuard tables)
                 needs.MayFail = true;
                 Examine(unary.Operand, Use.Argument);
                 return Term.Computed;
+            case ExpressionType.Negate when Examine(unary.Operand, Use.Argument) is { PgType: "interval" } span:
+                return span with { IsColumn = false };
             case ExpressionType.Convert:
                 return ConvertGuard.Examine(unary, use, needs, this);
             default:
@@ -278,6 +280,18 @@ internal sealed class ScalarGuard(ReplicaNeeds needs, SqlGuard tables)
             return true; // the query fails as such, and the primary says why
         }
     }
+
+    /// <summary>A value that can't be null, whatever the rows are.</summary>
+    internal static bool IsNeverNull(SqlExpression value) => value switch
+    {
+        ColumnExpression column => !column.IsNullable,
+        SqlConstantExpression constant => constant.Value is not null,
+        SqlParameterExpression parameter => !parameter.IsNullable,
+        SqlFunctionExpression { Name: "COALESCE", Arguments: { } choices } => choices.Any(IsNeverNull),
+        SqlBinaryExpression { OperatorType: ExpressionType.Coalesce } choice => IsNeverNull(choice.Left) || IsNeverNull(choice.Right),
+        SqlUnaryExpression { OperatorType: ExpressionType.Convert } convert => IsNeverNull(convert.Operand),
+        _ => false,
+    };
 
     /// <summary>A divisor that can't be zero, and that makes nothing overflow.</summary>
     internal static bool IsSafeDivisor(SqlExpression divisor) => divisor is SqlConstantExpression { Value: int and not (0 or -1) or long and not (0L or -1L) };

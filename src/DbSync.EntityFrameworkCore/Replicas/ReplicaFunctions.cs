@@ -21,6 +21,9 @@ internal static class ReplicaFunctions
     /// <summary>Passes an int8 result on, and fails where it overflowed (SQLite goes on with a float).</summary>
     public const string Int8 = "dbsync_int8";
 
+    /// <summary>The absolute value of a float, also of a zero with a sign, which SQLite leaves.</summary>
+    public const string Abs = "dbsync_float_abs";
+
     /// <summary>Passes a number of rows on, and fails for a negative one, of which SQLite makes all rows or none.</summary>
     public const string Rows = "dbsync_rows";
 
@@ -55,6 +58,7 @@ internal static class ReplicaFunctions
         Float(connection, ExpressionType.Subtract, (a, b) => a - b);
         Float(connection, ExpressionType.Multiply, (a, b) => Underflows(a * b, a != 0 && b != 0));
         Float(connection, ExpressionType.Divide, (a, b) => b == 0 ? throw new OverflowException() : Underflows(a / b, a != 0 && !double.IsInfinity(b)));
+        connection.CreateFunction(Abs, (double? value) => value is { } number ? Math.Abs(number) : default(double?), isDeterministic: true);
         connection.CreateFunction("sqrt", (double? value) => value < 0 ? throw new OverflowException() : value is { } number ? Math.Sqrt(number) : default(double?), isDeterministic: true);
         connection.CreateFunction(Divisor, (long? value) => value == 0 ? throw new OverflowException() : value, isDeterministic: true);
     }

@@ -28,12 +28,18 @@ public sealed class Sample
     public double? Double { get; set; }
     public DateTime At { get; set; }
     public DateTime? Local { get; set; }
-    public DateTime Until { get; set; }
     public DateTimeOffset? Offset { get; set; }
     public DateOnly? Day { get; set; }
     public TimeOnly Time { get; set; }
     public TimeSpan Span { get; set; }
     public byte[] Bytes { get; set; } = [];
+}
+
+/// <summary>A row that only PostgreSQL reads: infinities, and types that the replica doesn't.</summary>
+public sealed class Oddity
+{
+    public int Id { get; set; }
+    public DateTime Until { get; set; }
     public char Letter { get; set; }
     public byte Tiny { get; set; }
 }

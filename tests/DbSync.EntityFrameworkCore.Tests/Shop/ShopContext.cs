@@ -27,6 +27,8 @@ public sealed class ShopContext(DbContextOptions<ShopContext> options) : DbConte
 
     public DbSet<Sample> Samples => Set<Sample>();
 
+    public DbSet<Oddity> Oddities => Set<Oddity>();
+
     public DbSet<Unpublished> Unpublished => Set<Unpublished>();
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
@@ -76,6 +78,7 @@ public sealed class ShopContext(DbContextOptions<ShopContext> options) : DbConte
         modelBuilder.Entity<Circle>();
         modelBuilder.Entity<Square>();
         modelBuilder.Entity<Document>().HasQueryFilter(d => d.TenantId == Tenant);
+        modelBuilder.Entity<Oddity>().Property(o => o.Id).ValueGeneratedNever();
         modelBuilder.Entity<Sample>(b =>
         {
             b.Property(s => s.Id).ValueGeneratedNever();
@@ -86,7 +89,11 @@ public sealed class ShopContext(DbContextOptions<ShopContext> options) : DbConte
             b.Property(s => s.Padded).HasColumnType("character(5)");
             b.Property(s => s.Amount).HasPrecision(12, 3);
             b.Property(s => s.Local).HasColumnType("timestamp without time zone");
-            b.ComplexProperty(s => s.Size, c => c.ComplexProperty(x => x.Unit));
+            b.ComplexProperty(s => s.Size, c =>
+            {
+                c.Property(x => x.Height).HasPrecision(8, 2);
+                c.ComplexProperty(x => x.Unit);
+            });
         });
     }
 }

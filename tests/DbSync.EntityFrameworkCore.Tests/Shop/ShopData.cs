@@ -44,6 +44,7 @@ internal static class ShopData
         for (var i = 1; i <= 6; i++) db.Figures.Add(i % 2 == 0 ? new Circle { Id = i, Color = "red", Radius = i } : new Square { Id = i, Color = "blue", Side = i });
         for (var i = 1; i <= 20; i++) db.Documents.Add(new Document { TenantId = i % 3, Title = $"Document {i}" });
         for (var i = 0; i < 14; i++) db.Samples.Add(SampleOf(i));
+        for (var i = 1; i <= 4; i++) db.Oddities.Add(new Oddity { Id = i, Until = i % 2 == 0 ? DateTime.MaxValue : Base.AddYears(i), Letter = "aé%Z"[i - 1], Tiny = (byte)(i * 60) });
         db.Unpublished.Add(new Unpublished { Name = "not here" });
         await db.SaveChangesAsync();
         await db.Database.ExecuteSqlAsync($"UPDATE \"Samples\" SET \"Day\" = '9999-12-31' WHERE \"Id\" = 5"); // what Npgsql writes for it is infinity
@@ -117,14 +118,11 @@ internal static class ShopData
         Double = i % 4 == 0 ? null : Scores[i % Scores.Length],
         At = Instants[i % Instants.Length],
         Local = i % 4 == 0 ? null : DateTime.SpecifyKind(Instants[(i + 2) % Instants.Length], DateTimeKind.Unspecified),
-        Until = i % 3 == 0 ? DateTime.MaxValue : Base.AddYears(i),
         Offset = i % 4 == 1 ? null : new DateTimeOffset(Instants[(i + 3) % Instants.Length]),
         Day = i % 5 == 0 ? null : DateOnly.FromDateTime(Instants[(i + 1) % Instants.Length].AddDays(i % 2 == 0 ? -2 : 1)),
         Time = Times[i % Times.Length],
         Span = Spans[i % Spans.Length],
         Bytes = [.. new byte[] { 0, 255, 128, 0, 1 }.Take(i % 6)],
-        Letter = "aZé %"[i % 5],
-        Tiny = (byte)(i % 2 == 0 ? 255 : i),
     };
 
     private static Order OrderOf(int i)

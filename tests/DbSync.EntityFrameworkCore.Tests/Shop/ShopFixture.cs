@@ -33,7 +33,7 @@ public sealed class ShopFixture : IAsyncLifetime
     public static async Task<NodeUnderTest> StartAsync(string connectionString, int shards = 1)
     {
         await using var db = Plain(connectionString);
-        var node = await NodeUnderTest.CreateAsync(connectionString, $"SET synchronous_commit = off;\n{db.Database.GenerateCreateScript()}", Tables, CancellationToken.None, shards, shards == 1 ? [] : ShardKeys);
+        var node = await NodeUnderTest.CreateAsync(connectionString, $"SET synchronous_commit = off;\n{TimeZoneSql}\n{db.Database.GenerateCreateScript()}", Tables, CancellationToken.None, shards, shards == 1 ? [] : ShardKeys);
         await ShopData.SeedAsync(db);
         node.Run();
         await node.CatchUpAsync();
@@ -44,8 +44,13 @@ public sealed class ShopFixture : IAsyncLifetime
     public static ShopContext Plain(string connectionString) => new(Options(connectionString).Options);
 
     /// <summary>A context with DbSync.</summary>
-    public static ShopContext Routed(NodeUnderTest node, Action<DbSyncOptionsBuilder>? configure = null) =>
-        new(Options(node.ConnectionString).UseDbSync(node.DataPath, configure).Options);
+    public static ShopContext Routed(
+        NodeUnderTest node, Action<DbSyncOptionsBuilder>? configure = null, Func<DbContextOptionsBuilder<ShopContext>, DbContextOptionsBuilder>? options = null)
+    {
+        var builder = Options(node.ConnectionString).UseDbSync(node.DataPath, configure);
+        options?.Invoke(builder);
+        return new ShopContext(builder.Options);
+    }
 
     public static DbContextOptionsBuilder<ShopContext> Options(string connectionString) => new DbContextOptionsBuilder<ShopContext>().OfManyKinds()
         .UseNpgsql(connectionString, o => o.MapEnum<Mood>("mood"))
@@ -60,10 +65,13 @@ public sealed class ShopFixture : IAsyncLifetime
         _starting.Dispose();
     }
 
+    // What sessions of the application see in another time zone must not differ either.
+    private const string TimeZoneSql = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET TimeZone = %L', current_database(), 'Asia/Kathmandu'); END $$;";
+
     private static readonly (string Table, string Column)[] ShardKeys = [("Customers", "Id"), ("sales.orders", "Id"), ("Products", "Id"), ("Animals", "Id")];
 
     private const string Tables =
         """
-        "Customers", sales.orders, sales.order_lines, "Products", "Categories", "CategoryProduct", "Animals", "Vehicles", "Car", "Circle", "Square", "Documents", "Samples"
+        "Customers", sales.orders, sales.order_lines, "Products", "Categories", "CategoryProduct", "Animals", "Vehicles", "Car", "Circle", "Square", "Documents", "Samples", "Oddities"
         """;
 }
