@@ -1,3 +1,4 @@
+using DbSync.EntityFrameworkCore.Modeling;
 using DbSync.EntityFrameworkCore.Parity;
 using DbSync.EntityFrameworkCore.Routing;
 using Microsoft.Data.Sqlite;
@@ -28,11 +29,16 @@ internal sealed class ReplicaScope(IServiceScope scope, IModel model) : IDisposa
     }
 
     /// <summary>A query context like the main one, reading from <paramref name="replica"/>.</summary>
+    /// <exception cref="NotSupportedException">A parameter is what SQLite would change.</exception>
     public QueryContext CreateContext(QueryContext main, SqliteConnection replica)
     {
         _connection.SetDbConnection(replica, contextOwnsConnection: false);
         var context = new ReplicaQueryContext(_dependencies, _relational);
-        foreach (var (name, value) in main.Parameters) context.Parameters[name] = value;
+        foreach (var (name, value) in main.Parameters)
+        {
+            if (!StoredTypes.CanBind(value)) throw new NotSupportedException("Only Npgsql can say what half a pair of surrogates or NaN means.");
+            context.Parameters[name] = value;
+        }
         context.CancellationToken = main.CancellationToken;
         return context;
     }

@@ -51,6 +51,32 @@ internal static class StoredTypes
         return Pairs.TryGetValue((plain, pgType), out converter) || (converter = NodaTimeConverters.Find(plain, pgType)) is not null;
     }
 
+    /// <summary>False for a parameter that SQLite would change: half a pair of surrogates, or NaN.</summary>
+    public static bool CanBind(object? value) => value switch
+    {
+        string text => IsEncodable(text),
+        double number => !double.IsNaN(number),
+        float number => !float.IsNaN(number),
+        IReadOnlyCollection<string?> texts => texts.All(t => t is null || IsEncodable(t)),
+        IReadOnlyCollection<double> numbers => !numbers.Any(double.IsNaN),
+        IReadOnlyCollection<double?> numbers => !numbers.Any(n => n is { } number && double.IsNaN(number)),
+        IReadOnlyCollection<float> numbers => !numbers.Any(float.IsNaN),
+        IReadOnlyCollection<float?> numbers => !numbers.Any(n => n is { } number && float.IsNaN(number)),
+        _ => true,
+    };
+
+    /// <summary>False for text with half a pair of surrogates, which Npgsql refuses, and of which SQLite would make another letter.</summary>
+    public static bool IsEncodable(string text)
+    {
+        for (var place = text.AsSpan().IndexOfAnyInRange('\ud800', '\udfff'); place >= 0 && place < text.Length; place++)
+        {
+            if (!char.IsSurrogate(text[place])) continue;
+            if (place + 1 >= text.Length || !char.IsSurrogatePair(text[place], text[place + 1])) return false;
+            place++;
+        }
+        return true;
+    }
+
     /// <summary>True when arrays of this element are read alike.</summary>
     public static bool IsReadableArray(Type element, string pgType) => Arrays.Contains((element, pgType));
 }

@@ -60,9 +60,13 @@ internal static class FunctionGuard
                 return scalars.Examine(arguments[1], Use.Argument).PgType is "timestamp with time zone" or "timestamp without time zone" or "date" or "time without time zone"
                     ? Term.Computed
                     : throw Refused(function);
-            case "EF_ADD" or "EF_MULTIPLY" or "EF_NEGATE" or "EF_COMPARE" or "EF_SUM" or "EF_MIN" or "EF_MAX":
+            case "EF_ADD" or "EF_MULTIPLY" or "EF_NEGATE" or "EF_COMPARE" or "EF_SUM":
                 needs.MayFail = true;
                 return Computed(arguments, scalars);
+            case "EF_MIN" or "EF_MAX":
+                return scalars.Examine(arguments[0], Use.Argument) is { Columns: [var extreme] } number && scalars.HasOneScale(extreme)
+                    ? number with { IsColumn = false }
+                    : throw Refused(function); // which of two equal ones is arbitrary
             case ReplicaMemberTranslators.SecondFunctionUpper:
                 return scalars.Examine(arguments[0], Use.Argument).PgType is "timestamp with time zone" or "timestamp without time zone" ? Term.Computed : throw Refused(function);
             case ReplicaMemberTranslators.DayFunctionUpper:

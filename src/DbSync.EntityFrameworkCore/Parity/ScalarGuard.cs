@@ -21,6 +21,7 @@ internal sealed class ScalarGuard(ReplicaNeeds needs, SqlGuard tables)
                 return Plain(scalar, use);
             case SqlConstantExpression constant:
                 if (constant.Value is float literal && !IsExact(literal)) throw SqlGuard.Refused("a literal of type float");
+                if (constant.Value is string text && !StoredTypes.IsEncodable(text)) throw SqlGuard.Refused("text with half a pair of surrogates");
                 if (!SurvivesStorage(constant)) throw SqlGuard.Refused("a literal that is finer than its stored form"); // PostgreSQL rounds it, and truncates a parameter
                 return Plain(scalar, use);
             case SqlBinaryExpression binary:
@@ -87,6 +88,13 @@ internal sealed class ScalarGuard(ReplicaNeeds needs, SqlGuard tables)
         if (type != typeof(decimal)) return;
         if (merged || !term.IsColumn || term.Columns.Length != 1) throw SqlGuard.Refused("grouping computed decimals");
         needs.AddColumn(term.Columns[0].Table, term.Columns[0].Column, term.Columns[0].PgType, fixedScale: true);
+    }
+
+    /// <summary>Notes that equal numbers of a column must be written alike.</summary>
+    public bool HasOneScale((string Table, string Column, string PgType) column)
+    {
+        needs.AddColumn(column.Table, column.Column, column.PgType, fixedScale: true);
+        return true;
     }
 
     /// <summary>An array whose elements become rows.</summary>

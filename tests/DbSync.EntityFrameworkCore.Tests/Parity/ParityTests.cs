@@ -11,7 +11,7 @@ namespace DbSync.EntityFrameworkCore.Tests.Parity;
 public sealed class ParityTests(ShopFixture shop)
 {
     private static readonly Dictionary<string, ParityCase> Cases =
-        new[] { PredicateCases.All, ProjectionCases.All, OrderAndGroupCases.All, WholeCases.All, MemberCases.All, TemporalCases.All, TypeCases.All }.SelectMany(c => c).DistinctBy(c => c.Name).ToDictionary(c => c.Name, StringComparer.Ordinal);
+        new[] { PredicateCases.All, ProjectionCases.All, OrderAndGroupCases.All, WholeCases.All, MemberCases.All, TemporalCases.All, TypeCases.All, EdgeCases.All }.SelectMany(c => c).DistinctBy(c => c.Name).ToDictionary(c => c.Name, StringComparer.Ordinal);
 
     private static readonly ConcurrentDictionary<string, string> Known = new(StringComparer.Ordinal);
 

@@ -42,7 +42,6 @@ internal static class TypeCases
         Pick(s => new { s.Size.Width, s.Size.Unit }),
 
         WhereSample(s => s.Host == Local),
-        WhereSample(s => s.Host == Loopback).To(RouteReason.NotAlike),
         WhereSample(s => s.Proxy == null),
         WhereSample(s => s.Proxy != Local),
         WhereSample(s => s.Host == s.Proxy),
