@@ -17,12 +17,12 @@ internal static class ConvertGuard
         var term = scalars.Examine(convert.Operand, Use.Argument);
         if (from == to) return term with { IsColumn = false };
         if (IsInteger(from) && (Widens(from, to) || to == typeof(double) || to == typeof(string))) return Term.Computed;
+        if (IsInteger(from) && to == typeof(decimal) && use == Use.Project) return Term.Computed;
         if (from == typeof(long) && to == typeof(int))
         {
             needs.MayFail = true;
             return Term.Computed;
         }
-        _ = use;
         throw SqlGuard.Refused($"converting {from.Name} to {to.Name}");
     }
 

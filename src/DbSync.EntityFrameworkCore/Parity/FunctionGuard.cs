@@ -26,7 +26,7 @@ internal static class FunctionGuard
             case "AVG" when Nullable.GetUnderlyingType(arguments[0].Type) is null && (arguments[0].Type == typeof(int) || arguments[0].Type == typeof(double)):
                 return Average(function, arguments[0], scalars);
             case "COALESCE":
-                var terms = arguments.Select(a => scalars.Examine(a, use == Use.Project ? Use.Project : Use.Argument)).ToList();
+                var terms = arguments.Select(a => scalars.Choice(a, use == Use.Project ? Use.Project : Use.Argument)).ToList();
                 return terms.Skip(1).Aggregate(terms[0] with { IsColumn = false }, (a, b) => a.With(b)) is var merged && merged.NeedsCollation && use != Use.Project
                     ? throw Refused(function)
                     : terms.FirstOrDefault(t => t.PgType is not null) is { PgType: not null } typed ? merged with { PgType = typed.PgType } : merged;
@@ -49,6 +49,12 @@ internal static class FunctionGuard
             case "TRIM" or "LTRIM" or "RTRIM" when arguments.Count == 2 && arguments[1] is SqlConstantExpression { Value: string or char }:
             case "SUBSTR" when IsSafeSubstring(arguments):
                 return Text(function, arguments, scalars);
+            case "SUBSTR" when arguments[0].Type == typeof(string):
+                needs.MayFail = true; // before the text's first letter, or for less than nothing
+                foreach (var place in arguments.Skip(1)) scalars.Examine(place, Use.Argument);
+                return Text(function, [arguments[0]], scalars);
+            case "DATE" when arguments.Count == 1 && type == typeof(DateOnly):
+                return scalars.Examine(arguments[0], Use.Argument).PgType is "timestamp with time zone" or "timestamp without time zone" ? Term.Computed : throw Refused(function);
             case "ABS" when ScalarGuard.IsCheckedInteger(function.Type) || type == typeof(short):
                 needs.MayFail = true;
                 return Computed(arguments, scalars);
@@ -117,7 +123,7 @@ internal static class FunctionGuard
         return term;
     }
 
-    private static bool IsSafeSubstring(IReadOnlyList<SqlExpression> arguments) =>
+    internal static bool IsSafeSubstring(IReadOnlyList<SqlExpression> arguments) =>
         arguments[0].Type == typeof(string)
         && (arguments.Count == 2
             ? ConstantOf(arguments[1]) >= 1 || arguments[1] is SqlUnaryExpression { OperatorType: ExpressionType.Negate, Operand: SqlFunctionExpression { Name: "length" } }

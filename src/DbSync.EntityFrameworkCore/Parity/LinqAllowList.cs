@@ -29,7 +29,7 @@ internal static class LinqAllowList
         "Int32.ToString", "Int64.ToString", "Int16.ToString",
         "Math.Abs", "Math.Max", "Math.Min", "Math.Floor", "Math.Ceiling", "Math.Truncate", "Math.Sqrt", "Decimal.Floor", "Decimal.Ceiling", "Decimal.Truncate",
         "DateTime.Year", "DateTime.Month", "DateTime.Day", "DateTime.Hour", "DateTime.Minute", "DateTime.Second", "DateTime.DayOfYear", "DateTime.DayOfWeek", "DateTime.Date",
-        "DateOnly.Year", "DateOnly.Month", "DateOnly.Day", "DateOnly.DayOfYear", "DateOnly.DayOfWeek",
+        "DateOnly.FromDateTime", "DateOnly.Year", "DateOnly.Month", "DateOnly.Day", "DateOnly.DayOfYear", "DateOnly.DayOfWeek",
         "DateTime.Microsecond", "TimeOnly.Hour", "TimeOnly.Minute", "TimeOnly.Millisecond", "TimeOnly.ToTimeSpan", "TimeOnly.FromDateTime", // not Second: PostgreSQL rounds it, up to 60
         "Nullable`1.Value", "Nullable`1.HasValue", "Nullable`1.GetValueOrDefault",
         "List`1.Contains", "List`1.Count", "HashSet`1.Contains", "HashSet`1.Count", "ICollection`1.Contains", "ICollection`1.Count", "Collection`1.Count",
@@ -37,10 +37,10 @@ internal static class LinqAllowList
         "IGrouping`2.Key", "Tuple.Create",
     };
 
-    // PostgreSQL computes these, and .NET on the replica: there null is no value but an exception.
+    // PostgreSQL computes these, and .NET on the replica: there null is no value but an exception. (EF Core lets members of null be null.)
     private static readonly HashSet<string> ComputedHere = new(StringComparer.Ordinal)
     {
-        "TimeOnly.Hour", "TimeOnly.Minute", "TimeOnly.ToTimeSpan", "TimeOnly.FromDateTime", "Math.Floor", "Math.Ceiling", "Math.Truncate",
+        "TimeOnly.ToTimeSpan", "TimeOnly.FromDateTime", "Math.Floor", "Math.Ceiling", "Math.Truncate",
         "Decimal.Floor", "Decimal.Ceiling", "Decimal.Truncate",
     };
 
@@ -91,7 +91,6 @@ internal static class LinqAllowList
         {
             if (node.Member.DeclaringType is { } type && IsOfPlatform(type) && !Members.Contains(NameOf(type, node.Member)) && !IsTupleItem(type))
                 Refused ??= $"{type.Name}.{node.Member.Name} is not known to be alike";
-            Compute(node.Member.DeclaringType, node.Member, node.Expression);
             return base.VisitMember(node);
         }
 

@@ -97,11 +97,15 @@ internal sealed class ReplicaSqlGeneratorFactory(QuerySqlGeneratorDependencies d
         }
 
         protected override Expression VisitSqlFunction(SqlFunctionExpression sqlFunctionExpression) =>
-            sqlFunctionExpression.Name == "abs" && Plain(sqlFunctionExpression.Type) == typeof(double)
+            sqlFunctionExpression is { Name: "substr", Arguments: { } places } && !FunctionGuard.IsSafeSubstring(places)
+                ? base.VisitSqlFunction(sqlFunctionExpression.Update(null, [places[0], .. places.Skip(1).Select((p, i) => Place(i == 0 ? ReplicaFunctions.Place : ReplicaFunctions.Rows, p))]))
+            :             sqlFunctionExpression.Name == "abs" && Plain(sqlFunctionExpression.Type) == typeof(double)
                 ? base.VisitSqlFunction(new SqlFunctionExpression(ReplicaFunctions.Abs, sqlFunctionExpression.Arguments!, nullable: true, [true], sqlFunctionExpression.Type, sqlFunctionExpression.TypeMapping))
             : sqlFunctionExpression.Name is "sum" or "SUM" or "abs" && Check(sqlFunctionExpression.Type) is { } check
                 ? Checked(check, sqlFunctionExpression, e => base.VisitSqlFunction(e))
                 : base.VisitSqlFunction(sqlFunctionExpression);
+
+        private static SqlFunctionExpression Place(string function, SqlExpression place) => new(function, [place], nullable: true, [true], place.Type, place.TypeMapping);
 
         private T Checked<T>(string function, T expression, Func<T, Expression> visit)
             where T : SqlExpression

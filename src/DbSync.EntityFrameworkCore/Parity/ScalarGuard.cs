@@ -82,7 +82,7 @@ internal sealed class ScalarGuard(ReplicaNeeds needs, SqlGuard tables)
         var term = Examine(scalar, Use.Compare);
         var type = Nullable.GetUnderlyingType(scalar.Type) ?? scalar.Type;
         if (term.PgType is "citext" or "json" or "jsonb" or "xml" or "real" or "double precision" || type == typeof(double) || type == typeof(float)
-            || term.PgType?.EndsWith("[]", StringComparison.Ordinal) == true)
+            || (term.PgType?.EndsWith("[]", StringComparison.Ordinal) == true && !(HasOneText(term) && !merged)))
             throw SqlGuard.Refused($"grouping {term.PgType ?? type.Name}");
         if (term.NeedsCollation && (merged || !term.IsColumn)) throw SqlGuard.Refused($"grouping a computed {term.PgType}");
         if (type != typeof(decimal)) return;
@@ -195,7 +195,7 @@ internal sealed class ScalarGuard(ReplicaNeeds needs, SqlGuard tables)
         if (type == typeof(decimal) && !a.IsColumn && !b.IsColumn && (left is ColumnExpression || right is ColumnExpression)) throw SqlGuard.Refused("comparing computed decimals");
         if (type == typeof(decimal) && isOrder) throw SqlGuard.Refused("comparing decimals as text");
         if (IsTemporal(type) && a.PgType is null && b.PgType is null) throw SqlGuard.Refused("comparing computed times");
-        if ((a.PgType ?? b.PgType)?.EndsWith("[]", StringComparison.Ordinal) == true) throw SqlGuard.Refused("comparing arrays");
+        if ((a.PgType ?? b.PgType)?.EndsWith("[]", StringComparison.Ordinal) == true && !(HasOneText(a) && HasOneText(b) && !isOrder)) throw SqlGuard.Refused("comparing arrays");
         if (!isOrder) return;
         Ordered(left);
         Ordered(right);
@@ -216,6 +216,9 @@ internal sealed class ScalarGuard(ReplicaNeeds needs, SqlGuard tables)
                 needs.MayFail = true;
                 Examine(unary.Operand, Use.Argument);
                 return Term.Computed;
+            case ExpressionType.Not or ExpressionType.OnesComplement when IsCheckedInteger(unary.Type):
+                Examine(unary.Operand, Use.Argument);
+                return Term.Computed;
             case ExpressionType.Negate when Examine(unary.Operand, Use.Argument) is { PgType: "interval" } span:
                 return span with { IsColumn = false };
             case ExpressionType.Convert:
@@ -233,12 +236,25 @@ internal sealed class ScalarGuard(ReplicaNeeds needs, SqlGuard tables)
         foreach (var clause in choice.WhenClauses)
         {
             Examine(clause.Test, Use.Argument);
-            var term = Examine(clause.Result, inner);
-            result = result is { } before ? before.With(term) : term with { IsColumn = false };
+            var term = Choice(clause.Result, inner);
+            result = result is { } before ? Either(before, term) : term with { IsColumn = false };
         }
-        if (choice.ElseResult is { } otherwise) result = result!.Value.With(Examine(otherwise, inner));
+        if (choice.ElseResult is { } otherwise) result = Either(result!.Value, Choice(otherwise, inner));
         return result!.Value.NeedsCollation && use != Use.Project ? throw SqlGuard.Refused("a choice between values of a collation") : result.Value;
     }
+
+    /// <summary>What is one or the other; a constant or a parameter is of the type of what it stands beside.</summary>
+    private static Term Either(Term one, Term other) => one.With(other) is var both && both.PgType is null && IsInstant(one.PgType ?? other.PgType) && (one == Term.Computed || other == Term.Computed)
+        ? both with { PgType = one.PgType ?? other.PgType }
+        : both;
+
+    private static bool IsInstant(string? pgType) => pgType is "timestamp with time zone" or "timestamp without time zone";
+
+    /// <summary>One of the values that a choice is made of. PostgreSQL's provider gives an integer among them the scale of a decimal beside it.</summary>
+    public Term Choice(SqlExpression value, Use use) => value is SqlUnaryExpression { OperatorType: ExpressionType.Convert } convert && Nullable.GetUnderlyingType(convert.Type) is var plain
+        && (plain ?? convert.Type) == typeof(decimal) && (Nullable.GetUnderlyingType(convert.Operand.Type) ?? convert.Operand.Type) != typeof(decimal)
+            ? throw SqlGuard.Refused("an integer in the place of a decimal")
+            : Examine(value, use);
 
     private Term In(InExpression contains)
     {
@@ -308,6 +324,9 @@ internal sealed class ScalarGuard(ReplicaNeeds needs, SqlGuard tables)
     private static bool IsExact(float number) => number == MathF.Truncate(number) && MathF.Abs(number) < 1 << 24;
 
     private static bool IsInteger(string pgType) => pgType is "smallint" or "integer" or "bigint";
+
+    /// <summary>An array of which equal values are stored as equal text.</summary>
+    private static bool HasOneText(Term term) => term is { IsColumn: true, PgType: "smallint[]" or "integer[]" or "bigint[]" or "boolean[]" };
 
     private static bool IsText(string pgType) => pgType is "text" or "character varying";
 

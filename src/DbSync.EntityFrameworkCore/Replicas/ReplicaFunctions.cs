@@ -24,7 +24,10 @@ internal static class ReplicaFunctions
     /// <summary>The absolute value of a float, also of a zero with a sign, which SQLite leaves.</summary>
     public const string Abs = "dbsync_float_abs";
 
-    /// <summary>Passes a number of rows on, and fails for a negative one, of which SQLite makes all rows or none.</summary>
+    /// <summary>Passes the place of a letter on, and fails before the first, from where SQLite counts from the end.</summary>
+    public const string Place = "dbsync_place";
+
+    /// <summary>Passes a number of rows or letters on, and fails for a negative one, of which SQLite makes all rows or none.</summary>
     public const string Rows = "dbsync_rows";
 
     /// <summary>Passes a divisor on, and fails for zero, of which SQLite makes NULL.</summary>
@@ -48,6 +51,7 @@ internal static class ReplicaFunctions
         RegisterRange(connection, Int2, short.MinValue, short.MaxValue);
         RegisterRange(connection, Int4, int.MinValue, int.MaxValue);
         RegisterRange(connection, Int8, long.MinValue, long.MaxValue);
+        RegisterRange(connection, Place, 1, long.MaxValue);
         RegisterRange(connection, Rows, 0, long.MaxValue);
     }
 

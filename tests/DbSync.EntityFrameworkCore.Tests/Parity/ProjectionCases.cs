@@ -117,7 +117,7 @@ internal static class ProjectionCases
         Select(c => c.CreatedAt.DayOfYear),
         Select(c => new { c.CreatedAt.Hour, c.CreatedAt.Minute, c.CreatedAt.Second }),
         Select(c => c.Birthday.Month),
-        Select(c => c.Wakes!.Value.Hour).To(RouteReason.NotAlike),
+        Select(c => c.Wakes!.Value.Hour),
         Select(c => c.CreatedAt.AddDays(1)).To(RouteReason.NotAlike),
         Select(c => c.CreatedAt.Millisecond).To(RouteReason.NotAlike),
         Select(c => c.CreatedAt.TimeOfDay).To(RouteReason.NotAlike),
