@@ -17,10 +17,37 @@ internal static class ShardMapTable
         await using var command = Primary.Command(
             connection, $"SELECT {Columns} FROM dbsync.shard_map WHERE replica = $1 ORDER BY version DESC LIMIT 1", replica);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        if (!await reader.ReadAsync(cancellationToken)) return null;
-        return ShardLayout.Of(new ShardLayoutRow(
-            reader.GetInt64(0), reader.GetInt32(1), reader.GetInt32(2), reader.GetString(3), reader.GetString(4), reader.GetString(5), reader.GetFieldValue<byte[]>(6)));
+        return await ReadAsync(reader, cancellationToken);
     }
+
+    /// <summary>The newest layout without buckets on their way; null when there is none.</summary>
+    public static async Task<ShardLayout?> ReadAtRestAsync(NpgsqlConnection connection, string replica, CancellationToken cancellationToken)
+    {
+        await using var command = Primary.Command(
+            connection, $"SELECT {Columns} FROM dbsync.shard_map WHERE replica = $1 AND hash = $2 ORDER BY version DESC LIMIT 1", replica, HashVectors.HashId);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        return await ReadAsync(reader, cancellationToken);
+    }
+
+    /// <summary>Adds a version; false when somebody else has added it.</summary>
+    public static async Task<bool> TryInsertAsync(NpgsqlConnection connection, string replica, ShardLayout layout, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var command = Primary.Command(connection, InsertSql(replica, layout));
+            await command.ExecuteNonQueryAsync(cancellationToken);
+            return true;
+        }
+        catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.UniqueViolation)
+        {
+            return false;
+        }
+    }
+
+    private static async Task<ShardLayout?> ReadAsync(NpgsqlDataReader reader, CancellationToken cancellationToken) => await reader.ReadAsync(cancellationToken)
+        ? ShardLayout.Of(new ShardLayoutRow(
+            reader.GetInt64(0), reader.GetInt32(1), reader.GetInt32(2), reader.GetString(3), reader.GetString(4), reader.GetString(5), reader.GetFieldValue<byte[]>(6)))
+        : null;
 
     /// <summary>The statement that adds a version. The version's number is the comparison: it fails for whoever comes second.</summary>
     public static string InsertSql(string replica, ShardLayout layout)

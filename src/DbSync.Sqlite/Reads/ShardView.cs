@@ -81,6 +81,12 @@ internal sealed class ShardView : IDisposable
     /// <summary>The buckets of which a table may have rows that don't belong here any more; null for none.</summary>
     public BucketSet? LeavingOf(TableSchema table) => Buckets(m => m.LoadLeaving()).GetValueOrDefault(table.Id);
 
+    /// <summary>How many tables are about to get buckets that are being copied.</summary>
+    public int ArrivingTables => Buckets(m => m.LoadArriving()).Count;
+
+    /// <summary>How many tables have rows that are to be deleted, since their buckets belong elsewhere.</summary>
+    public int LeavingTables => Buckets(m => m.LoadLeaving()).Count;
+
     private Dictionary<TableId, BucketSet> Buckets(Func<ShardMetadata, List<(TableId Table, BucketSet Buckets)>> of)
     {
         if (!HasMetadata || _database.QueryInteger("SELECT count(*) FROM sqlite_schema WHERE name = 'dbsync.arriving'") == 0) return []; // a file from before there were any

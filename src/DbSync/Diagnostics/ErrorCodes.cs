@@ -106,4 +106,5 @@ internal static class ErrorCodes
     public const string LayoutMismatch = "DBS8004";
     public const string ShardsApart = "DBS8005";
     public const string NotAllHere = "DBS8006";
+    public const string BucketsOnTheirWay = "DBS8007";
 }
