@@ -55,6 +55,7 @@ internal sealed class QueryShape<TResult>(QueryPlan plan, bool async)
 
     private Replicated Compile(DbSyncScope scope)
     {
+        RouteLog.Decided();
         if (plan.NotAlike is { } detail) return new(null, null, (RouteReason.NotAlike, detail));
         try
         {

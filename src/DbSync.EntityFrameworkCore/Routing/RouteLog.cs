@@ -12,6 +12,9 @@ internal sealed class RouteLog(ILoggingOptions options)
     private static readonly Counter<long> Queries = Telemetry.Meter.CreateCounter<long>(
         "dbsync.ef.queries", "{query}", "Executed queries by who answered (dbsync.route) and why (dbsync.reason).");
 
+    private static readonly Counter<long> Decisions = Telemetry.Meter.CreateCounter<long>(
+        "dbsync.ef.decisions", "{shape}", "Query shapes of which it was decided whether a replica can answer them: each once, however often it runs.");
+
     private static readonly KeyValuePair<string, object?> ToReplica = new("dbsync.route", "replica");
     private static readonly KeyValuePair<string, object?> ToPrimary = new("dbsync.route", "primary");
 
@@ -32,6 +35,9 @@ internal sealed class RouteLog(ILoggingOptions options)
 
     /// <summary>The place where an event goes to when it happens in a test or a report.</summary>
     public static AsyncLocal<Action<RouteReason, Lsn>?> Observer { get; } = new();
+
+    /// <summary>Counts a shape that was judged.</summary>
+    public static void Decided() => Decisions.Add(1);
 
     public void Routed(Lsn position)
     {

@@ -16,7 +16,10 @@ internal sealed class TableCatalog(TypeCatalog types)
             a.attname::text, a.atttypid, a.atttypmod, pg_catalog.format_type(a.atttypid, a.atttypmod),
             coalesce(pg_catalog.array_position(k.indkey::int2[], a.attnum), -1) AS key_position,
             coalesce(co.collprovider IN ('c', 'b') AND coalesce(co.collcollate, '') IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8')
-                OR co.collprovider = 'd' AND d.datcollate IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8'), false) AS bytewise,
+                OR co.collprovider = 'd' AND CASE coalesce(pg_catalog.to_jsonb(d) ->> 'datlocprovider', 'c')
+                    WHEN 'c' THEN d.datcollate IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8')
+                    WHEN 'b' THEN pg_catalog.to_jsonb(d) ->> 'datlocale' IN ('C', 'C.UTF-8')
+                    ELSE false END, false) AS bytewise,
             coalesce(pr.oid, pub.oid) AS entry,
             c.relkind = 'p', c.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_inherits AS h WHERE h.inhparent = c.oid),
             a.attnum, a.xmin::text::bigint, c.relfilenode
