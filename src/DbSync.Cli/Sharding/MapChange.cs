@@ -22,20 +22,26 @@ internal sealed class MapChange(Primary primary, NodeFile node, string directory
         var layout = await primary.UseAsync(c => ShardMapTable.ReadNewestAsync(c, node.Replica, cancellationToken), cancellationToken)
             ?? throw new DbSyncException(ErrorCodes.InvalidOption, "The replica is not sharded.", "Set one up with 'dbsync init --shards N --shard-key TABLE=COLUMN'.");
         var nodes = await primary.ScalarAsync<long>("SELECT count(*) FROM dbsync.node WHERE replica = $1", cancellationToken, node.Replica);
-        if (nodes > 1 || !layout.Map.Topology.Shards.All(m => node.Shards.Any(s => s.Id == m.Id.Name)))
-            throw new DbSyncException(
-                ErrorCodes.NotAllHere, "Buckets are moved between the shards of one node, and this replica has others.", "'dbsync shards plan' says what would move.");
+        if (nodes > 1 || layout.Map.Topology.Shards.Any(m => !IsOurs(m)))
+            throw NotOurs();
         return layout;
     }
 
-    /// <summary>Begins to move buckets to where other weights want them.</summary>
-    /// <exception cref="DbSyncException">DBS8007 when some are on their way, DBS8004 when somebody else was faster.</exception>
+    private bool IsOurs(ShardMember shard) => shard.Node.Length == 0 || shard.Node == node.Node;
+
+    private static DbSyncException NotOurs() => new(
+        ErrorCodes.NotAllHere, "Buckets are moved between the shards of one node, and this replica has others.", "'dbsync shards plan' says what would move.");
+
+    /// <summary>Begins to move buckets to where other shards or weights want them.</summary>
+    /// <exception cref="DbSyncException">DBS8007 when some are on their way, DBS8004 when somebody else was faster, DBS8006 for a shard of another node.</exception>
     public async Task<ShardLayout> BeginAsync(ShardLayout current, ShardTopology topology, CancellationToken cancellationToken)
     {
         if (current.Motion is not null)
             throw new DbSyncException(
                 ErrorCodes.BucketsOnTheirWay, $"Buckets are on their way already: {Describe(current)}.",
                 "'dbsync shards continue' goes on with it, 'dbsync shards settle' ends it once it is switched, 'dbsync shards rollback' takes it back.");
+        if (topology.Shards.Any(s => !IsOurs(s))) throw NotOurs();
+        if (topology.Shards.Length > MapPlacement.ShardsMax) throw new DbSyncException(ErrorCodes.InvalidOption, $"A node holds up to {MapPlacement.ShardsMax} shards.", "Ask for fewer.");
         var plan = ShardMapPlanner.Plan(current.Map, topology);
         var next = plan.CopiesToMove > 0 ? current.Begin(plan) : current with { Map = plan.Target };
         await InsertAsync(next, cancellationToken);
@@ -43,17 +49,17 @@ internal sealed class MapChange(Primary primary, NodeFile node, string directory
     }
 
     /// <summary>Waits for the copies, compares them with the primary, and lets the new shards be read.</summary>
-    /// <exception cref="DbSyncException">DBS5001 when the copies are unlike the primary; DBS4051 when no node runs.</exception>
+    /// <exception cref="DbSyncException">DBS5001 when the copies are unlike the primary; DBS8008 when no node runs.</exception>
     public async Task<ShardLayout> ContinueAsync(ShardLayout layout, CancellationToken cancellationToken)
     {
         if (layout.Motion is { Stage: MotionStage.Moving })
         {
-            await UntilAsync(layout.Version, static view => view.ArrivingTables == 0, cancellationToken);
+            await UntilAsync(layout, static view => view.ArrivingTables == 0, cancellationToken);
             await CompareAsync(layout, cancellationToken);
             layout = layout.Switch();
             await InsertAsync(layout, cancellationToken);
         }
-        await UntilAsync(layout.Version, static _ => true, cancellationToken);
+        await UntilAsync(layout, static _ => true, cancellationToken);
         return layout;
     }
 
@@ -70,7 +76,7 @@ internal sealed class MapChange(Primary primary, NodeFile node, string directory
         {
             throw new DbSyncException(ErrorCodes.InvalidOption, "The buckets are not read in their new places yet.", "'dbsync shards continue' gets them there.");
         }
-        await UntilAsync(layout.Version, static view => view.ArrivingTables == 0 && view.LeavingTables == 0, cancellationToken);
+        await UntilAsync(layout, static view => view.ArrivingTables == 0 && view.LeavingTables == 0, cancellationToken);
         return layout;
     }
 
@@ -110,15 +116,17 @@ internal sealed class MapChange(Primary primary, NodeFile node, string directory
                 "'dbsync verify --repair' mends them; then 'dbsync shards continue'.");
     }
 
-    /// <summary>Waits until every shard has a version of the map, and what is asked for.</summary>
-    private async Task UntilAsync(long version, Func<ShardView, bool> isDone, CancellationToken cancellationToken)
+    /// <summary>Waits until the node has the layout's shards, each of them the layout itself and every table, and what is asked for.</summary>
+    private async Task UntilAsync(ShardLayout layout, Func<ShardView, bool> isDone, CancellationToken cancellationToken)
     {
+        var wanted = layout.ShardsOn(node.Node).Select(s => s.Id.Name).ToHashSet(StringComparer.Ordinal);
         while (true)
         {
-            var views = node.Shards.Select(s => new ShardView(directory, s)).ToList();
+            var shards = NodeFile.Load(directory).Shards;
+            var views = shards.Select(s => new ShardView(directory, s)).ToList();
             try
             {
-                if (views.TrueForAll(v => v.Layout()?.Version >= version && v.Tables().All(t => t.State != TableState.Copying) && isDone(v))) return;
+                if (wanted.SetEquals(shards.Select(s => s.Id)) && views.TrueForAll(v => v.Layout()?.Version >= layout.Version && HasAll(v) && isDone(v))) return;
                 Tell(views);
             }
             finally
@@ -128,17 +136,19 @@ internal sealed class MapChange(Primary primary, NodeFile node, string directory
             if (DataDirectory.TryLock(directory) is { } free)
             {
                 free.Dispose();
-                throw new DbSyncException(ErrorCodes.ResyncNotTaken, "No node runs on this data directory, and only a node moves rows.", "Start 'dbsync run', then 'dbsync shards continue'.");
+                throw new DbSyncException(ErrorCodes.NoNodeMoves, "No node runs on this data directory, and only a node moves rows.", "Start 'dbsync run', then 'dbsync shards continue'.");
             }
             await Task.Delay(Interval, time, cancellationToken);
         }
     }
 
+    private static bool HasAll(ShardView view) => view.Tables() is { Count: > 0 } tables && tables.All(t => t.State is TableState.Live or TableState.Quarantined);
+
     private void Tell(List<ShardView> views)
     {
-        var copies = views.SelectMany(v => v.Progress(shadows: true)).ToList();
+        var copies = views.SelectMany(v => v.Progress(shadows: true).Concat(v.Progress().Where(t => t.State != TableState.Live))).ToList();
         var (done, all) = (copies.Sum(c => c.ChunksDone), copies.Sum(c => c.Chunks));
-        if (all > 0) Say(string.Create(CultureInfo.InvariantCulture, $"copying beside: {done} of {all} chunks, {Units.Count(copies.Sum(c => c.Rows))} rows, {100.0 * done / all:0} %"));
+        if (all > 0) Say(string.Create(CultureInfo.InvariantCulture, $"copying: {done} of {all} chunks, {Units.Count(copies.Sum(c => c.Rows))} rows, {100.0 * done / all:0} %"));
         else if (views.Exists(v => v.LeavingTables > 0)) Say("deleting what was given up");
     }
 

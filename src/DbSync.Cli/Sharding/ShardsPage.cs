@@ -32,7 +32,7 @@ internal static class ShardsPage
         {
             new Text(string.Create(
                 CultureInfo.InvariantCulture,
-                $"Replica {report.Replica}, map version {report.MapVersion}: {report.Buckets:N0} buckets, {report.Copies} {(report.Copies == 1 ? "copy" : "copies")} of each; lag {Units.Duration(report.LagMs)}.")),
+                $"Replica {report.Replica}, map version {report.MapVersion} ({report.Stage}): {report.Buckets:N0} buckets, {report.Copies} {(report.Copies == 1 ? "copy" : "copies")} of each; lag {Units.Duration(report.LagMs)}.")),
             new Columns(Ring(report), table) { Expand = false },
             new Text(string.Create(
                 CultureInfo.InvariantCulture,

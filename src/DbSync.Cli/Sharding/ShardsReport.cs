@@ -6,6 +6,7 @@ namespace DbSync.Cli.Sharding;
 /// <param name="Replica">The replica.</param>
 /// <param name="Node">The node whose data directory was read.</param>
 /// <param name="MapVersion">The version of the shard map at the shards' position.</param>
+/// <param name="Stage">Whether buckets are on their way: settled, moving (they are being copied) or switched (they are read in their new shards, and kept in the old ones).</param>
 /// <param name="Copies">Copies of each bucket.</param>
 /// <param name="Buckets">How many buckets there are.</param>
 /// <param name="LagMs">The node's lag.</param>
@@ -13,7 +14,7 @@ namespace DbSync.Cli.Sharding;
 /// <param name="Balance">The largest shard against what its weight asks for: 1 is even.</param>
 /// <param name="Heaviest">The buckets with most rows, when asked for.</param>
 internal sealed record ShardsReport(
-    string Replica, string Node, long MapVersion, int Copies, int Buckets, double? LagMs, IReadOnlyList<ShardsReport.Shard> Shards, ShardsReport.Evenness Balance,
+    string Replica, string Node, long MapVersion, string Stage, int Copies, int Buckets, double? LagMs, IReadOnlyList<ShardsReport.Shard> Shards, ShardsReport.Evenness Balance,
     IReadOnlyList<ShardsReport.HeavyBucket>? Heaviest)
 {
     /// <summary>One shard. Rows are those of sharded tables; bytes are the file's and its log's.</summary>
@@ -36,7 +37,7 @@ internal sealed record ShardsReport(
             var shards = layout.Map.Topology.Shards.Select((m, i) => Of(m, copies[i], layout, views.Find(v => v.Id == m.Id.Name), live)).ToList();
             var heavy = findHeavy ? BucketWeights.Heaviest(layout, views, cancellationToken) : null;
             return new ShardsReport(
-                node.Replica, node.Node, layout.Version, layout.Map.Topology.Copies, Bucket.Count, live?.LagMs, shards,
+                node.Replica, node.Node, layout.Version, StageOf(layout), layout.Map.Topology.Copies, Bucket.Count, live?.LagMs, shards,
                 new Evenness(Unevenness(shards, s => s.Buckets)!.Value, Unevenness(shards, s => s.Rows), Unevenness(shards, s => s.Bytes)), heavy);
         }
         finally
@@ -49,6 +50,9 @@ internal sealed record ShardsReport(
     public static ShardLayout LayoutOf(IEnumerable<ShardView> shards) => shards.Select(v => v.Layout()).OfType<ShardLayout>().MaxBy(l => l.Version)
         ?? throw new DbSyncException(
             ErrorCodes.InvalidOption, "The replica is not sharded, or nothing was copied yet.", "Set it up with 'dbsync init --shards N --shard-key TABLE=COLUMN', then start 'dbsync run'.");
+
+    /// <summary>A layout's stage, in one word.</summary>
+    public static string StageOf(ShardLayout layout) => layout.Motion?.Stage.ToString().ToLowerInvariant() ?? "settled";
 
     private static Shard Of(ShardMember member, int buckets, ShardLayout layout, ShardView? view, LiveStatus? live)
     {

@@ -63,7 +63,7 @@ internal static class ReplicaGate
                     return new(RouteReason.OtherDatabase, "rights have changed, and the primary can't be asked which");
                 }
                 facts = current;
-                if (shard is not null && snapshot.Catalog.Layout?.Version != layout!.Version) return new(RouteReason.NotFresh, "the shard map has just changed");
+                if (layout is not null && snapshot.Catalog.Layout?.Version != layout.Version) return new(RouteReason.NotFresh, "the shard map has just changed");
                 if (needs.Check(snapshot.Catalog, facts) is { } refusal)
                 {
                     healthy = true;

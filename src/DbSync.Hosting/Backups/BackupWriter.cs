@@ -98,7 +98,7 @@ internal sealed class BackupWriter(string directory, TimeProvider time)
     /// <summary>A file that is not sound is no backup; and it has to be on the disk before its name says that it is one.</summary>
     private static void Check(string path)
     {
-        ShardFile.CheckSound(path);
+        ClosedFile.CheckSound(path);
         using var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite);
         file.Flush(flushToDisk: true);
     }

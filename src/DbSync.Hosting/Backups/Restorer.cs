@@ -39,7 +39,7 @@ internal sealed class Restorer(string directory, TimeProvider time)
         {
             var name = NodeFile.FileNameOf(copy.Id, generation);
             await CopyAsync(Path.Combine(backup, copy.File), copy, Path.Combine(directory, name), cancellationToken);
-            if (node.Node != manifest.Node.Node) ShardFile.GiveTo(Path.Combine(directory, name), node.Node);
+            if (node.Node != manifest.Node.Node) ClosedFile.GiveTo(Path.Combine(directory, name), node.Node);
             shards.Add(new NodeFile.Shard(copy.Id, name));
         }
         node = node with { Shards = shards, RestoredAt = time.GetUtcNow(), StaleSince = null };

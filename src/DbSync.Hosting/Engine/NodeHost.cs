@@ -73,6 +73,22 @@ internal sealed class NodeHost : INodeFactory, IAsyncDisposable
         return [.. found.Where(t => t.Verdict.Differences > 0).Select(t => new TableDamage(t.Table, t.Damage, t.IsWhole))];
     }
 
+    public (Lsn Position, ShardLayout Layout)? PlaceOf(NodeFile node)
+    {
+        (Lsn Position, ShardLayout Layout)? lowest = null;
+        foreach (var shard in node.Shards)
+        {
+            if (!File.Exists(Path.Combine(_directory.Path, shard.File))) return null;
+            using var view = new ShardView(_directory.Path, shard);
+            if (view.Layout() is not { } layout) return null;
+            if (lowest is null || view.Position < lowest.Value.Position) lowest = (view.Position, layout);
+        }
+        return lowest;
+    }
+
+    public void CreateShard(NodeFile node, NodeFile.Shard shard, Lsn position, ShardLayout layout) => ClosedFile.CreateAt(
+        Path.Combine(_directory.Path, shard.File), new ShardIdentity(node.Replica, node.Node, new ShardId(shard.Id)), position, layout);
+
     public bool TryDelete(string file) => OldFile.TryDelete(Path.Combine(_directory.Path, file));
 
     public async ValueTask DisposeAsync()

@@ -300,28 +300,6 @@ internal sealed class ShardFile : IShardStore
         return true;
     }
 
-    /// <summary>Reads all of a file and checks that it is a sound database.</summary>
-    /// <exception cref="DbSyncException">DBS4001 when it is not.</exception>
-    public static void CheckSound(string path)
-    {
-        using var database = new SqliteDatabase(path, Path.GetFileName(path), readOnly: true);
-        SqliteCollations.RegisterBuiltIn(database.Handle);
-        using (var metadata = new ShardMetadata(database))
-            foreach (var (collation, labels) in metadata.LoadEnums()) SqliteCollations.RegisterEnum(database.Handle, collation, labels);
-        using var check = database.Prepare("PRAGMA quick_check(1)");
-        if (check.Step() && check.Text(0) == "ok") return;
-        throw new DbSyncException(ErrorCodes.ShardFileDamaged, $"'{Path.GetFileName(path)}' is damaged.", "Check the disk; 'dbsync resync' copies everything again.");
-    }
-
-    /// <summary>Makes a file that nobody has open another node's.</summary>
-    public static void GiveTo(string path, string node)
-    {
-        using var database = new SqliteDatabase(path, Path.GetFileName(path));
-        database.Execute("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL");
-        using (var update = database.Prepare("UPDATE \"dbsync.shard\" SET node = ?")) update.Bind(1, node).Run();
-        database.Execute("PRAGMA journal_mode = WAL");
-    }
-
     public void Dispose()
     {
         _copier.Dispose();

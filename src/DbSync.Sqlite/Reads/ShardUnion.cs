@@ -23,6 +23,9 @@ internal static class ShardUnion
     /// <summary>The shards' own connections, where there are more than can be attached.</summary>
     private static readonly ConditionalWeakTable<SqliteConnection, IReadOnlyList<SqliteConnection>> Scanned = [];
 
+    /// <summary>What the views of a connection were made for.</summary>
+    private static readonly ConditionalWeakTable<SqliteConnection, object> MadeFor = [];
+
     /// <summary>The name that a shard's file has in this connection's SQL.</summary>
     public static string NameOf(int shard) => shard == 0 ? "main" : FormattableString.Invariant($"\"shard {shard}\"");
 
@@ -46,15 +49,16 @@ internal static class ShardUnion
         scan.Register(connection.Handle!.DangerousGetHandle());
         Scanned.Add(connection, shards);
         var sql = new StringBuilder("PRAGMA query_only = OFF;");
-        string Metadata(string table, params string[] columns) => scan.CreateSql(
-            $"{table} of all", SqlName.List(columns), columns, [.. columns.Select(_ => "BINARY")], _ => SqlName.Quote(table));
-        sql.Append(Metadata("dbsync.table", "oid", "name", "schema", "state")).Append(Metadata("dbsync.primary_only", "table_oid", "column"));
-        sql.Append(MetadataViews(shards.Count, "SELECT * FROM temp.\"dbsync.table of all\"", "SELECT * FROM temp.\"dbsync.primary_only of all\""));
         var layout = LayoutOf(connection);
+        var owners = Owners(layout, [.. shards.Select(s => NameIn(s))]);
+        string Metadata(string table, params string[] columns) => scan.CreateSql(
+            $"{table} of all", SqlName.List(columns), columns, [.. columns.Select(_ => "BINARY")], at => SqlName.Quote(table) + (owners.Contains(at) ? "" : " WHERE 0"));
+        sql.Append(Metadata("dbsync.table", "oid", "name", "schema", "state")).Append(Metadata("dbsync.primary_only", "table_oid", "column"));
+        sql.Append(MetadataViews(owners.Count, "SELECT * FROM temp.\"dbsync.table of all\"", "SELECT * FROM temp.\"dbsync.primary_only of all\""));
         foreach (var table in Read(connection, "SELECT schema FROM main.\"dbsync.table\"", r => JsonSerializer.Deserialize<TableSchema>(r.GetString(0))!))
         {
             if (layout?.Keys.GetValueOrDefault(table.ReplicaName) is not { } rule) continue;
-            var names = shards.Select(NameIn).ToList();
+            var names = shards.Select(s => NameIn(s)).ToList();
             string? owner = null;
             foreach (var shard in shards)
                 if (NeedsOwner(layout, shards.Any(HasLeaving))) owner = RegisterOwner(shard, table, rule, layout, names);
@@ -65,6 +69,7 @@ internal static class ShardUnion
                     + (owner is null ? "" : FormattableString.Invariant($" WHERE {owner}({SqlName.List(rule.Columns)}) = {at}"))));
         }
         Execute(connection, sql.Append("PRAGMA query_only = ON").ToString());
+        MadeFor.AddOrUpdate(connection, ShapeOf(connection, shards.Count, attached: false));
     }
 
     /// <summary>Makes the views anew, by the tables and the layout that there are now.</summary>
@@ -72,13 +77,35 @@ internal static class ShardUnion
     {
         var sql = new StringBuilder("PRAGMA query_only = OFF;");
         foreach (var view in Read(connection, "SELECT name FROM temp.sqlite_schema WHERE type = 'view'", r => r.GetString(0))) sql.Append($"DROP VIEW temp.{SqlName.Quote(view)};");
-        sql.Append(MetadataViews(
-            shards, All(shards, n => $"SELECT oid, name, schema, state FROM {n}.\"dbsync.table\""),
-            All(shards, n => $"SELECT table_oid, \"column\" FROM {n}.\"dbsync.primary_only\"")));
         var layout = LayoutOf(connection);
+        var owners = Owners(layout, [.. Enumerable.Range(0, shards).Select(s => NameIn(connection, s))]);
+        sql.Append(MetadataViews(
+            owners.Count, string.Join(" UNION ALL ", owners.Select(o => $"SELECT oid, name, schema, state FROM {NameOf(o)}.\"dbsync.table\"")),
+            All(shards, n => $"SELECT table_oid, \"column\" FROM {n}.\"dbsync.primary_only\"")));
         foreach (var table in Read(connection, "SELECT schema FROM main.\"dbsync.table\"", r => JsonSerializer.Deserialize<TableSchema>(r.GetString(0))!))
             if (layout?.Keys.GetValueOrDefault(table.ReplicaName) is { } rule) sql.Append(ViewOf(connection, table, rule, layout, shards));
         Execute(connection, sql.Append("PRAGMA query_only = ON").ToString());
+        MadeFor.AddOrUpdate(connection, ShapeOf(connection, shards, attached: true));
+    }
+
+    /// <summary>What the views depend on: the layout, and the shards' own schemas.</summary>
+    private static (long Layout, long Schemas) ShapeOf(SqliteConnection connection, int shards, bool attached) => (
+        Read(connection, "SELECT coalesce(max(version), 0) FROM main.\"dbsync.layout\"", r => r.GetInt64(0)).Single(),
+        Enumerable.Range(0, attached ? shards : 1).Sum(s => Read(connection, $"PRAGMA {NameOf(s)}.schema_version", r => r.GetInt64(0)).Single()));
+
+    /// <summary>Within the snapshot: the views are those of the layout that holds there.</summary>
+    /// <exception cref="DbSyncException">DBS8006 when shards hold rows that this connection is not over.</exception>
+    private static void RenewViews(SqliteConnection connection, int shards, IReadOnlyList<SqliteConnection>? scanned)
+    {
+        if (!MadeFor.TryGetValue(connection, out var before) || before.Equals(ShapeOf(connection, shards, scanned is null))) return;
+        var names = scanned?.Select(s => NameIn(s)) ?? Enumerable.Range(0, shards).Select(s => NameIn(connection, s));
+        var isSame = scanned is null || ((ValueTuple<long, long>)before).Item1 == ShapeOf(connection, shards, attached: false).Layout;
+        if (!isSame || LayoutOf(connection)?.IsHeldBy(names) == false)
+        {
+            End(connection);
+            throw new DbSyncException(ErrorCodes.NotAllHere, "The shard map has changed since the connection was opened.", "Open another one.");
+        }
+        if (scanned is null) CreateViews(connection, shards);
     }
 
     /// <summary>A statement of one value: 1 when all shards are at one position, and read there from now on.</summary>
@@ -99,7 +126,11 @@ internal static class ShardUnion
         var spin = default(SpinWait);
         for (var attempt = 0; attempt < AttemptsMax; attempt++)
         {
-            if (scanned is null ? Agrees() : AgreesEach(connection, scanned)) return;
+            if (scanned is null ? Agrees() : AgreesEach(connection, scanned))
+            {
+                RenewViews(connection, shards, scanned);
+                return;
+            }
             End(connection);
             spin.SpinOnce();
         }
@@ -135,7 +166,7 @@ internal static class ShardUnion
         ErrorCodes.ShardsApart, "The shards of this node are at different positions.",
         "Ask one shard by its name, or the primary; after a crash the node has to run again before all shards can be read together.");
 
-    private static string NameIn(SqliteConnection shard) => Read(shard, "SELECT shard FROM main.\"dbsync.shard\"", r => r.GetString(0)).Single();
+    private static string NameIn(SqliteConnection connection, int shard = 0) => Read(connection, $"SELECT shard FROM {NameOf(shard)}.\"dbsync.shard\"", r => r.GetString(0)).Single();
 
     private static string MetadataViews(int shards, string tables, string marks) =>
         $"""
@@ -150,12 +181,19 @@ internal static class ShardUnion
         var columns = SqlName.List(table.Columns.Select(c => c.Name));
         var owner = !NeedsOwner(layout, Enumerable.Range(0, shards).Any(s => HasLeaving(connection, NameOf(s)))) ? null : RegisterOwner(
             connection, table, rule, layout,
-            [.. Enumerable.Range(0, shards).Select(s => Read(connection, $"SELECT shard FROM {NameOf(s)}.\"dbsync.shard\"", r => r.GetString(0)).Single())]);
+            [.. Enumerable.Range(0, shards).Select(s => NameIn(connection, s))]);
         var parts = string.Join(
             " UNION ALL ",
             Enumerable.Range(0, shards).Select(s => $"SELECT {columns} FROM {NameOf(s)}.{SqlName.Quote(table.ReplicaName)}"
                 + (owner is null ? "" : FormattableString.Invariant($" WHERE {owner}({SqlName.List(rule.Columns)}) = {s}"))));
         return $"CREATE TEMP VIEW {SqlName.Quote(table.ReplicaName)} AS {parts};";
+    }
+
+    /// <summary>The shards whose tables have to be readable: one that owns nothing, or nothing yet, keeps nobody from reading.</summary>
+    private static List<int> Owners(ShardLayout? layout, List<string> names)
+    {
+        var owning = layout is null ? [] : layout.Map.Topology.Shards.Where((_, ordinal) => layout.Map.CountCopies()[ordinal] > 0).Select(s => s.Id.Name).ToHashSet(StringComparer.Ordinal);
+        return [.. Enumerable.Range(0, names.Count).Where(s => owning.Count == 0 || owning.Contains(names[s]))];
     }
 
     /// <summary>Whether a row may be in another shard than the one that it is to be read from.</summary>

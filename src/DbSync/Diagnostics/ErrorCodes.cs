@@ -107,4 +107,5 @@ internal static class ErrorCodes
     public const string ShardsApart = "DBS8005";
     public const string NotAllHere = "DBS8006";
     public const string BucketsOnTheirWay = "DBS8007";
+    public const string NoNodeMoves = "DBS8008";
 }

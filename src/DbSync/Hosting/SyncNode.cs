@@ -34,6 +34,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
     private readonly double? _copyRowsPerSecond;
     private readonly DelayMeter _delays;
     private readonly LagProbe _lag;
+    private readonly TaskCompletionSource _otherShards = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private DbSyncException? _failure;
 
     public SyncNode(
@@ -52,6 +53,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
         _shards = [.. stores.Select(s => new ShardWorker(s, options.Pipeline, pool, _delays, time))];
         var gate = _shards.Count > 1 ? new CommitGate(_shards, pool) : null;
         var layouts = new LayoutFeed(identity.Replica, _placement, [.. _shards.Select(s => s.Id)]);
+        layouts.Changed = layout => { if (!HasShardsOf(layout)) _otherShards.TrySetResult(); };
         _acknowledge = new AcknowledgeTracker(_shards);
         _standstill = new Standstill(identity.Node, control, _hold, Positions, options.HoldMax, time);
         _verifications = new VerificationHost(identity.Node, control, _standstill, time, loggers.CreateLogger<VerificationHost>());
@@ -119,8 +121,9 @@ internal sealed partial class SyncNode : IAsyncDisposable
         ];
         try
         {
-            var first = await Task.WhenAny([pipeline, .. helpers]);
+            var first = await Task.WhenAny([pipeline, .. helpers, _otherShards.Task]);
             if (!first.IsCanceled) await first;
+            if (first == _otherShards.Task) await stop.CancelAsync(); // what is queued is still applied, the new map with it
             await pipeline;
         }
         finally
@@ -130,6 +133,9 @@ internal sealed partial class SyncNode : IAsyncDisposable
             await Task.WhenAll(_shards.Select(s => s.StopAsync())).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
+
+    /// <summary>True when the node has ended because the shard map has put other shards on it.</summary>
+    public bool HasOtherShards => _otherShards.Task.IsCompleted;
 
     /// <summary>Tables that are emptied and copied anew before the first change is applied, as the replica names them.</summary>
     public IReadOnlyCollection<string> StartOver { get; set; } = [];
@@ -279,7 +285,7 @@ internal sealed partial class SyncNode : IAsyncDisposable
         var newest = await UntilServedAsync(() => _control.ReadLayoutAsync(_identity.Replica, cancellationToken), cancellationToken);
         if ((Gap is null ? _storedLayout ?? newest : newest ?? _storedLayout) is not { } layout) return null;
         var here = layout.ShardsOn(_identity.Node).Select(s => s.Id).ToHashSet();
-        if (!here.SetEquals(_shards.Select(s => s.Id)))
+        if (!HasShardsOf(layout))
             throw new DbSyncException(
                 ErrorCodes.LayoutMismatch,
                 $"By version {layout.Version} of the shard map this node holds {string.Join(", ", here.Select(s => s.Name).Order(StringComparer.Ordinal))}, and its data directory "
@@ -288,6 +294,8 @@ internal sealed partial class SyncNode : IAsyncDisposable
         _placement.Switch(new MapPlacement(layout, [.. _shards.Select(s => s.Id)]));
         return layout;
     }
+
+    private bool HasShardsOf(ShardLayout layout) => layout.ShardsOn(_identity.Node).Select(s => s.Id).ToHashSet().SetEquals(_shards.Select(s => s.Id));
 
     private Lsn? Gap => Lsn.TryParse(_identity.MendLsn, out var gap) ? gap : null;
 

@@ -16,6 +16,12 @@ internal interface INodeFactory
     /// <exception cref="DbSyncException">DBS5004 when the node did not hold still, and what the primary says.</exception>
     Task<IReadOnlyList<TableDamage>> CompareAsync(IReadOnlyList<TableSchema> tables, double share, CancellationToken cancellationToken);
 
+    /// <summary>Where the stream goes on for a node's files, and the layout that holds there; null when they have none.</summary>
+    (Lsn Position, ShardLayout Layout)? PlaceOf(NodeFile node);
+
+    /// <summary>Makes the file of a shard that the map has put on this node: empty, at the position of the others.</summary>
+    void CreateShard(NodeFile node, NodeFile.Shard shard, Lsn position, ShardLayout layout);
+
     /// <summary>The node's slot.</summary>
     ISlotKeeper Slot { get; }
 

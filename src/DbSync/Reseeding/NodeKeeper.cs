@@ -25,6 +25,7 @@ internal sealed partial class NodeKeeper(
     private bool _diskRefuses;
     private Lsn _diskAt;
     private DateTimeOffset _suspectedAt;
+    private bool _shardsChanged;
     private SyncNode? _node;
     private LiveStatus? _last;
 
@@ -46,6 +47,7 @@ internal sealed partial class NodeKeeper(
             try
             {
                 var request = Reseed is null && ResyncRequest.TryLoad(journal.Directory) is { Tables: null } waiting ? waiting : await RunNodeAsync(cancellationToken);
+                if (request is null && !cancellationToken.IsCancellationRequested && _shardsChanged) continue;
                 if (request is null) return;
                 journal.Begin(ReseedCause.Requested, "it was asked for", null, request.Id);
                 ResyncRequest.Delete(journal.Directory);
@@ -67,6 +69,7 @@ internal sealed partial class NodeKeeper(
     private async Task<ResyncRequest?> RunNodeAsync(CancellationToken cancellationToken)
     {
         var plan = Reseed;
+        if (plan is null) PlaceShards();
         if (plan is not null) plan = await PrepareAsync(plan, cancellationToken);
         await using var node = factory.Create(plan?.Over(Identity) ?? Identity, journal.FollowTimeline);
         Volatile.Write(ref _node, node);
@@ -89,6 +92,7 @@ internal sealed partial class NodeKeeper(
         }
         finally
         {
+            _shardsChanged = node.HasOtherShards;
             await stop.CancelAsync();
             await companions.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             var last = node.Status();
@@ -115,6 +119,16 @@ internal sealed partial class NodeKeeper(
                 throw;
             }
         }
+    }
+
+    /// <summary>Makes the files of shards that the map has put here, and lets go of those that it has no longer.</summary>
+    private void PlaceShards()
+    {
+        if (factory.PlaceOf(Identity) is not var (position, layout)) return;
+        var wanted = layout.ShardsOn(Identity.Node).Select(s => s.Id.Name).ToHashSet(StringComparer.Ordinal);
+        if (wanted.Count == 0 || wanted.SetEquals(Identity.Shards.Select(s => s.Id))) return;
+        journal.Place(wanted, shard => factory.CreateShard(Identity, shard, position, layout));
+        LogPlaced(layout.Version, string.Join(", ", Identity.Shards.Select(s => s.Id)));
     }
 
     /// <summary>Makes the slot that a copy beside the old files starts from, unless that is done.</summary>
@@ -303,6 +317,9 @@ internal sealed partial class NodeKeeper(
 
     [LoggerMessage(1203, LogLevel.Information, "The new copy has taken the old one's place: {Files}")]
     private partial void LogSwapped(string files);
+
+    [LoggerMessage(1208, LogLevel.Information, "By version {Version} of the shard map this node holds {Shards}")]
+    private partial void LogPlaced(long version, string shards);
 
     [LoggerMessage(1204, LogLevel.Information, "Deleted {File}: nobody reads it any more")]
     private partial void LogDeleted(string file);

@@ -136,12 +136,27 @@ internal sealed class ReseedJournal
         lock (_gate)
         {
             var used = _identity.Shards.Concat(_file.Current?.Shards ?? []).Select(s => s.File).ToHashSet(StringComparer.Ordinal);
-            return [.. _identity.Shards
-                .SelectMany(s => System.IO.Directory.EnumerateFiles(Directory, $"{s.Id}.*.db"))
-                .Select(f => Path.GetFileName(f)!)
-                .Where(f => NodeFile.GenerationOf(f) > 0 && _identity.Shards.Any(s => f == NodeFile.FileNameOf(s.Id, NodeFile.GenerationOf(f))) && !used.Contains(f))];
+            return [.. System.IO.Directory.EnumerateFiles(Directory, "*.db").Select(f => Path.GetFileName(f)!).Where(f => IsOfShard(f) && !used.Contains(f))];
         }
     }
+
+    /// <summary>The map has put other shards on this node than before.</summary>
+    /// <param name="shards">Their names.</param>
+    /// <param name="create">Makes the file of a new one.</param>
+    public void Place(IReadOnlyCollection<string> shards, Action<NodeFile.Shard> create)
+    {
+        lock (_gate)
+        {
+            var generation = 1 + _identity.Shards.Select(s => NodeFile.GenerationOf(s.File)).Append(_file.Generation).Max();
+            var added = shards.Except(_identity.Shards.Select(s => s.Id), StringComparer.Ordinal).Select(id => new NodeFile.Shard(id, NodeFile.FileNameOf(id, generation))).ToList();
+            if (added.Count > 0) Save(_file with { Generation = generation }); // before the file: no name is used twice
+            foreach (var shard in added) create(shard);
+            Save(_identity with { Shards = [.. _identity.Shards.Where(s => shards.Contains(s.Id, StringComparer.Ordinal)), .. added] });
+        }
+    }
+
+    private static bool IsOfShard(string file) =>
+        NodeFile.GenerationOf(file) is > 0 and var generation && NodeFile.IsSafe(file) && file == NodeFile.FileNameOf(file.Split('.')[0], generation);
 
     /// <summary>What is damaged, or not this shard's, is not served while it is copied again: readers find no file. A person may look at it until then.</summary>
     private void SetAside(NodeFile node)

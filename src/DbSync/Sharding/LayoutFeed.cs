@@ -19,7 +19,14 @@ internal sealed class LayoutFeed(string replica, CurrentPlacement placement, IRe
     }
 
     /// <summary>What follows is placed by the map that the part brought.</summary>
-    public void Passed(ShardLayout layout) => placement.Switch(new MapPlacement(layout, shards));
+    public void Passed(ShardLayout layout)
+    {
+        placement.Switch(new MapPlacement(layout, shards));
+        Changed(layout);
+    }
+
+    /// <summary>Told of a layout once all shards have been given what brought it.</summary>
+    public Action<ShardLayout> Changed { get; set; } = _ => { };
 
     private void Find(TransactionPart part)
     {

@@ -74,20 +74,29 @@ internal sealed class MovingLoad : IAsyncDisposable
 
     private void Read()
     {
-        while (!_stop.IsCancellationRequested && Failure is null)
+        SqliteConnection? replica = null;
+        for (var turn = 0; !_stop.IsCancellationRequested && Failure is null; turn++)
         {
             try
             {
-                using var replica = Replica.OpenRead(_data);
+                if (turn % 20 == 0)
+                {
+                    replica?.Dispose();
+                    replica = null;
+                }
+                if (replica is null) replica = Replica.OpenRead(_data);
+                else Replica.Refresh(replica);
                 var answer = Ask(replica, "SELECT count(*), sum(balance), (SELECT count(*) FROM event) FROM account");
                 if (answer != $"{_rows} 0 {_rows}") Failure = answer;
                 else Interlocked.Increment(ref _reads);
             }
             catch (DbSyncException exception) when (exception.Code is ErrorCodes.ShardsApart or ErrorCodes.NotAllHere)
             {
-                // Between two positions, or two maps: the caller asks the primary.
+                replica?.Dispose(); // between two positions, or two maps: the caller asks the primary
+                replica = null;
             }
         }
+        replica?.Dispose();
     }
 
     private static string Ask(SqliteConnection replica, string sql)

@@ -1,12 +1,13 @@
 using System.Text.Json;
 using DbSync.EndToEnd.Tests.Cli;
+using DbSync.Sqlite;
 using DbSync.Testing;
 
 namespace DbSync.EndToEnd.Tests.Sharding;
 
-/// <summary><c>dbsync shards weigh</c> and what follows it, by the real tool, while an application writes and processes are killed.</summary>
+/// <summary><c>dbsync shards add</c>, <c>remove</c>, <c>weigh</c> and what follows them, by the real tool, while an application writes and processes are killed.</summary>
 [Trait("Needs", "Server")]
-public sealed class WeighTests(PostgresFixture postgres)
+public sealed class ReshardingTests(PostgresFixture postgres)
 {
     private const string Schema =
         """
@@ -39,7 +40,7 @@ public sealed class WeighTests(PostgresFixture postgres)
             await first.WaitForExitAsync();
             await killed.WaitForExitAsync();
         }
-        (await replica.JsonAsync(1, "shards", "continue")).ValueKind.ShouldBe(JsonValueKind.Object, "no node runs");
+        Code(await replica.JsonAsync(1, "shards", "continue")).ShouldBe(ErrorCodes.NoNodeMoves);
         await using var second = await replica.StartAsync();
         Code(await replica.JsonAsync(1, "shards", "weigh", "a:1,b:2", "--yes")).ShouldBe(ErrorCodes.BucketsOnTheirWay);
         ShouldBe(await replica.JsonAsync(0, "shards", "continue"), "switched", 4096, 12288);
@@ -53,6 +54,44 @@ public sealed class WeighTests(PostgresFixture postgres)
         await replica.CatchUpAsync(second);
         (await replica.CompareAsync()).ShouldBeEmpty();
         (await replica.JsonAsync(0, "sql", "SELECT count(*) FROM account")).GetProperty("rows")[0][0].GetInt64().ShouldBe(4000);
+    }
+
+    [Fact]
+    public async Task A_shard_comes_and_another_goes_under_load_whoever_is_killed()
+    {
+        await using var replica = await CliReplica.CreateAsync(postgres, Schema + "; CREATE TABLE country (code int PRIMARY KEY); INSERT INTO country VALUES (1), (2)");
+        await replica.JsonAsync(0, "init", "--shards", "a:1,b:1", "--shard-key", "account=id");
+        await using var first = await replica.StartAsync();
+        using var stop = new CancellationTokenSource();
+        var writing = replica.WriteAsync(() => $"UPDATE account SET balance = balance + 1 WHERE id = {Random.Shared.Next(1, 4000)}", stop.Token);
+        using var open = Replica.OpenRead(replica.Data);
+
+        await using (var killed = replica.Start(["shards", "add", "c:2", "--yes"]))
+        {
+            await Eventually.Async(_ => Task.FromResult(NodeFile.Load(replica.Data).Shards), shards => shards.Count == 3, cancellationToken: Cancel);
+            first.Kill();
+            killed.Kill();
+            await first.WaitForExitAsync();
+            await killed.WaitForExitAsync();
+        }
+        await using var second = await replica.StartAsync();
+        ShouldBe(await replica.JsonAsync(0, "shards", "continue"), "switched", 4096, 4096, 8192);
+        (await replica.JsonAsync(0, "verify")).GetProperty("equal").GetBoolean().ShouldBeTrue();
+        Should.Throw<DbSyncException>(() => Replica.Refresh(open)).Code.ShouldBe(ErrorCodes.NotAllHere, "it is not over the new shard");
+        ShouldBe(await replica.JsonAsync(0, "shards", "settle", "--yes"), "settled", 4096, 4096, 8192);
+        ShouldBe(await replica.JsonAsync(0, "shards", "remove", "a", "--yes"), "switched", 0, 5461, 10923);
+        ShouldBe(await replica.JsonAsync(0, "shards", "rollback", "--yes"), "settled", 4096, 4096, 8192);
+        ShouldBe(await replica.JsonAsync(0, "shards", "remove", "a", "--yes"), "switched", 0, 5461, 10923);
+        ShouldBe(await replica.JsonAsync(0, "shards", "settle", "--yes"), "settled", 5461, 10923);
+
+        await stop.CancelAsync();
+        await writing;
+        await replica.CatchUpAsync(second);
+        (await replica.CompareAsync()).ShouldBeEmpty();
+        NodeFile.Load(replica.Data).Shards.Select(s => s.Id).ShouldBe(["b", "c"]);
+        (await replica.JsonAsync(0, "sql", "SELECT count(*), (SELECT count(*) FROM country) FROM account")).GetProperty("rows")[0].EnumerateArray().Select(v => v.GetInt64()).ShouldBe([4000, 2]);
+        open.Close();
+        await Eventually.Async(() => !File.Exists(Path.Combine(replica.Data, "a.1.db")), cancellationToken: Cancel);
     }
 
     private static void ShouldBe(JsonElement answer, string stage, params int[] buckets)
