@@ -10,6 +10,7 @@ namespace DbSync.EntityFrameworkCore.Tests.Parity;
 [Trait("Needs", "Server")]
 public sealed class RandomQueryTests(ShopFixture shop)
 {
+    // None that may overflow: whether PostgreSQL computes what a condition beside it makes needless is its own choice.
     private static readonly Expression<Func<Customer, bool>>[] Atoms =
     [
         c => c.Id > 20, c => c.Id % 3 == 1, c => c.Active, c => c.Vip == true, c => c.Vip != false, c => c.Parent == null, c => c.Parent > 10, c => c.Parent != c.Id,
@@ -18,7 +19,7 @@ public sealed class RandomQueryTests(ShopFixture shop)
         c => c.CreatedAt.Year == 2024, c => c.LastSeen == null, c => c.LastSeen!.Value.Month > 6, c => c.Mood == Mood.Happy, c => c.OldMood != Mood.Sad, c => c.OldMood > c.Mood,
         c => c.Level == Level.Gold, c => c.Rank != Level.Silver, c => c.Email == "user2@example.com", c => c.Code == "A", c => c.Score > 1, c => c.Big > 0, c => c.Birthday.Month == 6,
         c => c.Tags.Contains("Vip"), c => c.Lucky.Any(), c => c.Address.City == "City 1", c => c.Profile.Visits > 4, c => c.Orders.Any(), c => c.Orders.Count(o => o.Total > 20) > 1,
-        c => Math.Abs(c.Small) > 1, c => c.Id / 7 == c.Small, c => c.Big + c.Id > 5, c => c.Name.Substring(1) == c.Nick, c => c.Name.IndexOf(c.Nick!) > 0, c => (c.Nick + c.Name).Length > 5,
+        c => Math.Abs(c.Small) > 1, c => c.Id / 7 == c.Small, c => c.Name.Substring(1) == c.Nick, c => c.Name.IndexOf(c.Nick!) > 0, c => (c.Nick + c.Name).Length > 5,
         c => c.CreatedAt.Second == 59, c => c.LastSeen!.Value.Date != c.LastSeen, c => c.Wakes > new TimeOnly(7, 0), c => c.Patience < TimeSpan.FromMinutes(5), c => c.Orders.All(o => o.Lines.Count > 0),
         c => c.Orders.OrderByDescending(o => o.Id).Select(o => o.Note).FirstOrDefault() != c.Nick, c => c.Orders.Sum(o => o.Total) > c.Bonus, c => c.Orders.SelectMany(o => o.Lines).Any(l => l.Product!.Weight > 2),
         c => new[] { c.Name, c.Nick }.Contains("ada"), c => c.Blob!.Length > 1, c => c.Ref.CompareTo(Guid.Empty) > 0 || c.Id > 3, c => (c.Active ? c.Nick : c.Name) == "x", c => c.Score * 2 >= c.Score + 1, c => -c.Credit < c.Bonus * 2,
