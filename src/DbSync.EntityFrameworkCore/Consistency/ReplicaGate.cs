@@ -22,7 +22,7 @@ internal static class ReplicaGate
         var settings = scope.Settings;
         if (scope.Directory.Node is not { } node) return new(RouteReason.NoReplica, "there is no replica in the data directory yet");
         var layout = scope.Directory.Layout;
-        var shard = layout is not null && needs.Bindings is { } bindings ? ShardChoice.Of(bindings, layout, node, parameters) : null;
+        var shard = layout is not null ? ShardChoice.Of(needs, layout, node, parameters, scope.Context) : null;
         if (shard is null && layout is not null && !scope.Directory.HoldsAll(layout, node)) return new(RouteReason.NoReplica, "this node holds some of the rows only");
         if (shard is null && node.Shards.Count > ShardUnion.ShardsMax) return new(RouteReason.NoReplica, "it asks for more than one of more than ten shards");
         var link = scope.Link;
@@ -163,7 +163,7 @@ internal static class ReplicaGate
 internal readonly record struct GateAnswer(ReplicaLease? Lease, RouteReason Reason, string Detail)
 {
     public GateAnswer(ReplicaLease lease)
-        : this(lease, RouteReason.Replica, "")
+        : this(lease, RouteReason.Replica, lease.Connection.Detail)
     {
     }
 

@@ -27,6 +27,7 @@ internal sealed class ReplicaOptionsExtension(MainTypeMappings mappings) : IDbCo
         services.AddScoped<IConventionSetPlugin, ReplicaModelConvention>();
         services.AddScoped<IMemberTranslatorPlugin, ReplicaMemberTranslators>();
         services.AddScoped<ReplicaCompilation>();
+        services.AddScoped<IQueryCompilationContextFactory, FilterNotingContextFactory>();
         services.AddScoped<IQueryTranslationPreprocessorFactory, ReplicaPreprocessorFactory>();
         services.AddScoped<IQueryTranslationPostprocessorFactory, ReplicaPostprocessorFactory>();
         services.AddSingleton<IQuerySqlGeneratorFactory, ReplicaSqlGeneratorFactory>();

@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Linq.Expressions;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Query;
 using Microsoft.EntityFrameworkCore.Query.SqlExpressions;
 
@@ -168,14 +169,14 @@ internal sealed class PinnedValue
     }
 
     /// <summary>The values of one execution as the database has them; null when one is missing.</summary>
-    public List<object>? Resolve(IReadOnlyDictionary<string, object?> parameters)
+    public List<object>? Resolve(IReadOnlyDictionary<string, object?> parameters, FilterParameters filters, DbContext context)
     {
         var values = new List<object>();
         foreach (var expression in _values)
         {
             object? value;
             if (expression is SqlConstantExpression constant) value = constant.Value;
-            else if (!parameters.TryGetValue(((SqlParameterExpression)expression).Name, out value)) return null;
+            else if (((SqlParameterExpression)expression).Name is var name && !parameters.TryGetValue(name, out value) && !filters.TryEvaluate(name, context, out value)) return null;
             var mapping = _isList ? expression.TypeMapping?.ElementTypeMapping : expression.TypeMapping;
             IEnumerable each = _isList && value is IEnumerable list ? list : new[] { value };
             foreach (var item in each)

@@ -23,6 +23,9 @@ internal sealed class ReplicaNeeds
     /// <summary>The query may fail at any row, where PostgreSQL would, or where only PostgreSQL knows.</summary>
     public bool MayFail { get; set; }
 
+    /// <summary>What the query's filters take from the context.</summary>
+    public FilterParameters Filters { get; } = new();
+
     /// <summary>What the query pins its tables' columns to.</summary>
     public KeyBindings? Bindings { get; set; }
 

@@ -53,6 +53,9 @@ internal sealed class ReplicaConnection : IDisposable
     /// <summary>The place of the only shard that it reads, of several; null when it reads all there are.</summary>
     public int? Shard { get; init; }
 
+    /// <summary>What a route says of it: which shard it reads, of several; empty for all.</summary>
+    public string Detail { get; init; } = "";
+
     /// <summary>The shard files it reads.</summary>
     public string Files { get; }
 

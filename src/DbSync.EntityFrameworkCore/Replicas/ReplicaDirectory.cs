@@ -70,7 +70,11 @@ internal sealed class ReplicaDirectory
         var connection = shards.Count == 1 ? connections.Open(node, shards[0].Id) : connections.OpenAll(node);
         try
         {
-            return new ReplicaConnection(this, files, shards.Count, connection) { Shard = node.Shards.Count > 1 ? shard : null };
+            return new ReplicaConnection(this, files, shards.Count, connection)
+            {
+                Shard = node.Shards.Count > 1 ? shard : null,
+                Detail = shard is { } only && node.Shards.Count > 1 ? $"in shard {node.Shards[only].Id}" : "",
+            };
         }
         catch
         {

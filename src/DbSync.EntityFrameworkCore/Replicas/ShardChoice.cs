@@ -1,4 +1,5 @@
 using DbSync.EntityFrameworkCore.Parity;
+using Microsoft.EntityFrameworkCore;
 
 namespace DbSync.EntityFrameworkCore.Replicas;
 
@@ -6,13 +7,14 @@ namespace DbSync.EntityFrameworkCore.Replicas;
 internal static class ShardChoice
 {
     /// <summary>The shard's place in the node, the first where any would do; null when it takes all of them.</summary>
-    public static int? Of(KeyBindings bindings, ShardLayout layout, NodeFile node, IReadOnlyDictionary<string, object?> parameters)
+    public static int? Of(ReplicaNeeds needs, ShardLayout layout, NodeFile node, IReadOnlyDictionary<string, object?> parameters, DbContext context)
     {
+        if (needs.Bindings is not { } bindings) return null;
         int? chosen = null;
         foreach (var (alias, table) in bindings.Tables)
         {
             if (!layout.Keys.TryGetValue(table, out var rule)) continue; // every shard has all of it
-            if (BucketsOf(bindings, alias, rule, parameters) is not { Count: > 0 } buckets) return null;
+            if (BucketsOf(needs, alias, rule, parameters, context) is not { Count: > 0 } buckets) return null;
             foreach (var bucket in buckets)
             {
                 if (PlaceOf(layout, bucket, node) is not { } place || (chosen ?? place) != place) return null;
@@ -22,12 +24,12 @@ internal static class ShardChoice
         return chosen ?? 0;
     }
 
-    private static List<Bucket>? BucketsOf(KeyBindings bindings, string alias, ShardKeyRule rule, IReadOnlyDictionary<string, object?> parameters)
+    private static List<Bucket>? BucketsOf(ReplicaNeeds needs, string alias, ShardKeyRule rule, IReadOnlyDictionary<string, object?> parameters, DbContext context)
     {
         var hashes = new List<ulong> { 0 };
         for (var i = 0; i < rule.Columns.Length; i++)
         {
-            if (bindings.Find(alias, rule.Columns[i])?.Resolve(parameters) is not { } values) return null;
+            if (needs.Bindings!.Find(alias, rule.Columns[i])?.Resolve(parameters, needs.Filters, context) is not { } values) return null;
             var next = new List<ulong>();
             foreach (var value in values)
             {

@@ -24,6 +24,7 @@ internal sealed partial class EngineSetup(ILogger logger)
                     Node = settings.Node,
                     DataDirectory = place.DataDirectory,
                     Tables = settings.Tables.Count > 0 ? [.. settings.Tables] : null,
+                    Sharding = ShardingArguments.Parse(settings.Shards, KeysOf(settings), null, copies: 1),
                 },
                 dryRun: false, cancellationToken);
             foreach (var refusal in result.Refused) LogLeftOut(refusal.Table, refusal.Code, refusal.Reason);
@@ -34,6 +35,9 @@ internal sealed partial class EngineSetup(ILogger logger)
             LogNotRenewed(exception.Code, exception.Message);
         }
     }
+
+    /// <summary>The shard keys as <c>dbsync init</c> takes them.</summary>
+    public static string? KeysOf(DbSyncOptions settings) => settings.ShardKeys.Count == 0 ? null : string.Join(',', settings.ShardKeys.Select(k => $"{k.Key}={k.Value}"));
 
     [LoggerMessage(1211, LogLevel.Information, "Set up on the primary with {Statements} statements; {Tables} tables are published")]
     private partial void LogSetUp(int statements, int tables);

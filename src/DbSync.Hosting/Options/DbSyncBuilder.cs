@@ -31,6 +31,15 @@ public sealed class DbSyncBuilder
         foreach (var table in tables) o.Tables.Add(table);
     });
 
+    /// <summary>Spreads the replica over shards, when the engine sets it up.</summary>
+    /// <param name="shards">A number, or names with weights: <c>a:1,b:2</c>.</param>
+    /// <param name="keys">Shard keys by table: a column, or several with <c>+</c> between. Tables that the model shards need none.</param>
+    public DbSyncBuilder UseShards(string shards, params (string Table, string Columns)[] keys) => Configure(o =>
+    {
+        o.Shards = shards;
+        foreach (var (table, columns) in keys) o.ShardKeys[table] = columns;
+    });
+
     /// <summary>Leaves the engine to a <c>dbsync run</c> beside the application: this process only reads.</summary>
     public DbSyncBuilder WithoutEngine() => Configure(o => o.RunEngine = false);
 

@@ -26,6 +26,10 @@ internal sealed class DbSyncOptionsValidator : IValidateOptions<DbSyncOptions>
         if (options.Node is { } node && !ReplicaNames.IsValid(node)) yield return Of(nameof(options.Node), $"takes {ReplicaNames.Rule}");
         if (options.Tables.Count > 0 && !options.AllowSetup) yield return Of(nameof(options.Tables), "has an effect with AllowSetup only; without it, name tables to 'dbsync init --tables'");
         if (options.Tables.Any(string.IsNullOrWhiteSpace)) yield return Of(nameof(options.Tables), "holds an empty name");
+        if ((options.Shards is not null || options.ShardKeys.Count > 0) && !options.AllowSetup)
+            yield return Of(options.Shards is null ? nameof(options.ShardKeys) : nameof(options.Shards), "has an effect with AllowSetup only; without it, shard the replica with 'dbsync init --shards'");
+        else if (!IsSharding(options.Shards, null)) yield return Of(nameof(options.Shards), "takes a number, or names with weights: a:1,b:2");
+        else if (!IsSharding(null, EngineSetup.KeysOf(options))) yield return Of(nameof(options.ShardKeys), "takes a column for each table, or several with + between");
         if (options.SpillBytesMax <= 0) yield return Of(nameof(options.SpillBytesMax), Positive);
         if (options.RetryDelay <= TimeSpan.Zero) yield return Of(nameof(options.RetryDelay), Positive);
         if (options.RetryDelayMax < options.RetryDelay) yield return Of(nameof(options.RetryDelayMax), "must not be less than RetryDelay");
@@ -37,6 +41,19 @@ internal sealed class DbSyncOptionsValidator : IValidateOptions<DbSyncOptions>
     private const string Positive = "must be more than zero";
 
     private static string Of(string key, string rule) => $"{DbSyncOptions.SectionName}:{key} {rule}.";
+
+    private static bool IsSharding(string? shards, string? keys)
+    {
+        try
+        {
+            _ = ShardingArguments.Parse(shards, keys, null, copies: 1);
+            return true;
+        }
+        catch (DbSyncException)
+        {
+            return false;
+        }
+    }
 
     private static bool IsConnectionString(string text)
     {

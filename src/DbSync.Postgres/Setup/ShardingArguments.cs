@@ -1,9 +1,8 @@
 using System.Globalization;
-using DbSync.Postgres;
 
-namespace DbSync.Cli.Commands;
+namespace DbSync.Postgres;
 
-/// <summary>Reads how a replica is to be sharded from <c>init</c>'s options.</summary>
+/// <summary>Reads how a replica is to be sharded, as <c>init</c>'s options and an application's settings say it.</summary>
 internal static class ShardingArguments
 {
     /// <exception cref="DbSyncException">DBS1001 when an option says nothing that makes sense.</exception>

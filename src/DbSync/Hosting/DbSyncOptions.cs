@@ -36,6 +36,15 @@ public sealed class DbSyncOptions
     /// <summary>The tables that a setup publishes, as <c>schema.table</c>; empty for all that can be published.</summary>
     public IList<string> Tables { get; } = [];
 
+    /// <summary>
+    /// The shards that a setup makes, as <c>dbsync init --shards</c>: a number, or names with weights (<c>a:1,b:2</c>). Default: one file. Shards that
+    /// are there already stay as they are: leave it as it was, or out.
+    /// </summary>
+    public string? Shards { get; set; }
+
+    /// <summary>The shard keys of a setup, by table as <c>schema.table</c>: a column, or several with <c>+</c> between. The model's <c>IsSharded</c> says the same.</summary>
+    public IDictionary<string, string> ShardKeys { get; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
     /// <summary>How much of transactions in progress the data directory may hold, in bytes; null for the default of <c>dbsync run</c>.</summary>
     public long? SpillBytesMax { get; set; }
 

@@ -14,7 +14,7 @@ builder.Configuration["DbSync:DataDirectory"] ??= scratch["replica"];
 
 builder.Services.AddHttpContextAccessor();
 builder.Services.AddScoped<Tenant>();
-builder.Services.AddDbSync(b => b.AllowSetup());
+builder.Services.AddDbSync(b => b.AllowSetup().UseShards("4", ("invoices", "TenantId")));
 builder.Services.AddDbContext<InvoiceContext>((services, o) => o.UseNpgsql(primary).UseDbSync(services));
 builder.Services.AddDbSyncSession();
 
@@ -25,7 +25,7 @@ app.UseDbSyncSession();
 app.MapGet("/invoices", async (InvoiceContext db, HttpResponse response) =>
 {
     var invoices = await db.Invoices.AsNoTracking().OrderBy(i => i.Number).ToListAsync();
-    response.Headers["X-Route"] = $"{db.GetLastRoute()?.Reason}";
+    response.Headers["X-Route"] = $"{db.GetLastRoute()?.Reason} {db.GetLastRoute()?.Detail}";
     return invoices;
 });
 app.MapGet("/total", async (InvoiceContext db) => new { Invoices = await db.Invoices.CountAsync(), Amount = await db.Invoices.SumAsync(i => i.Amount) });

@@ -71,7 +71,7 @@ public sealed class SampleTests(PostgresFixture postgres) : IAsyncDisposable
     }
 
     [Fact]
-    public async Task MultiTenant_shows_each_tenant_own_rows_from_the_replica()
+    public async Task MultiTenant_shows_each_tenant_own_rows_from_the_shard_that_has_them()
     {
         var database = _database = await postgres.CreateDatabaseAsync(Cancel);
         await using var app = await SampleApp.StartAsync("MultiTenant", database, _files["tenants"]);
@@ -80,7 +80,14 @@ public sealed class SampleTests(PostgresFixture postgres) : IAsyncDisposable
         for (var number = 1; number <= 3; number++) await one.PostAsync(app, $"/invoices?number={number}&customer=Ada&amount=2.50");
         await two.PostAsync(app, "/invoices?number=1&customer=Bob&amount=9");
 
-        await FromReplicaAsync(app, "/invoices", "Replica");
+        await FromReplicaAsync(app, "/invoices", "Replica in shard ");
+        var shards = new HashSet<string>(StringComparer.Ordinal);
+        for (var tenant = 1; tenant <= 12; tenant++)
+        {
+            using var browser = new Browser(("X-Tenant", $"{tenant}"));
+            shards.Add((await browser.AskAsync(app, "/invoices")).Route);
+        }
+        shards.Count(s => s.StartsWith("Replica in shard s", StringComparison.Ordinal)).ShouldBe(4);
         (await one.AskAsync(app, "/invoices")).Answer.GetArrayLength().ShouldBe(3);
         (await two.AskAsync(app, "/invoices")).Answer.GetArrayLength().ShouldBe(1);
         (await one.AskAsync(app, "/total")).Answer.GetProperty("amount").GetDecimal().ShouldBe(7.50m);

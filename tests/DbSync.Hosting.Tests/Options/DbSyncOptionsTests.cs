@@ -15,12 +15,14 @@ public sealed class DbSyncOptionsTests
         var settings = Bound(
             b => b.UseReplica("shop"),
             ("DbSync:Primary", Primary), ("DbSync:DataDirectory", "/data"), ("DbSync:Replica", "other"), ("DbSync:AllowSetup", "true"), ("DbSync:Tables:0", "public.orders"),
-            ("DbSync:LagMax", "00:00:03"));
+            ("DbSync:LagMax", "00:00:03"), ("DbSync:Shards", "a:1,b:2"), ("DbSync:ShardKeys:public.orders", "region+id"));
         settings.Primary.ShouldBe(Primary);
         settings.DataDirectory.ShouldBe("/data");
         settings.Replica.ShouldBe("shop");
         settings.Tables.ShouldBe(["public.orders"]);
         settings.LagMax.ShouldBe(TimeSpan.FromSeconds(3));
+        settings.Shards.ShouldBe("a:1,b:2");
+        settings.ShardKeys.ShouldHaveSingleItem().ShouldBe(new("public.orders", "region+id"));
     }
 
     [Theory]
@@ -30,6 +32,8 @@ public sealed class DbSyncOptionsTests
     [InlineData("Replica", "Main")]
     [InlineData("Node", "a-b")]
     [InlineData("Tables:0", "orders")]
+    [InlineData("Shards", "4")]
+    [InlineData("ShardKeys:orders", "id")]
     [InlineData("RetryDelay", "00:00:00")]
     [InlineData("RetryDelayMax", "00:00:00.5")]
     [InlineData("TakeOverInterval", "-00:00:01")]
@@ -42,6 +46,13 @@ public sealed class DbSyncOptionsTests
         failure.Failures.ShouldHaveSingleItem().ShouldStartWith($"DbSync:{key.Split(':')[0]} ");
         if (value.Length > 3) failure.Message.ShouldNotContain($"'{value}'");
     }
+
+    [Theory]
+    [InlineData("Shards", "a:x")]
+    [InlineData("Shards", "a-b")]
+    [InlineData("ShardKeys:orders", "")]
+    public void A_wrong_sharding_is_refused_by_its_key(string key, string value) => Should.Throw<OptionsValidationException>(() => Bound(
+        b => b.AllowSetup(), ("DbSync:Primary", Primary), ("DbSync:DataDirectory", "/data"), ($"DbSync:{key}", value))).Failures.ShouldHaveSingleItem().ShouldStartWith($"DbSync:{key.Split(':')[0]} takes");
 
     [Fact]
     public void Every_broken_rule_has_a_message_of_its_own() =>
