@@ -47,7 +47,8 @@ internal static class ReplicaGate
                 : Share(open, shard, layout, needs, facts, required, session, link);
         }
         var connection = scope.Directory.Take(shard);
-        if (connection is null) return new(RouteReason.NoReplica, "the shard file isn't there yet");
+        if (connection is null)
+            return scope.Directory.HasSetAside ? new(RouteReason.Failed, "a shard file that failed is set aside") : new(RouteReason.NoReplica, "the shard file isn't there yet");
         var healthy = false;
         try
         {
@@ -63,7 +64,7 @@ internal static class ReplicaGate
                     return new(RouteReason.OtherDatabase, "rights have changed, and the primary can't be asked which");
                 }
                 facts = current;
-                if (layout is not null && snapshot.Catalog.Layout?.Version != layout.Version) return new(RouteReason.NotFresh, "the shard map has just changed");
+                if (snapshot.Catalog.Layout?.Version != layout?.Version) return new(RouteReason.NotFresh, "the shard map has just changed");
                 if (needs.Check(snapshot.Catalog, facts) is { } refusal)
                 {
                     healthy = true;

@@ -10,8 +10,9 @@ public static class DbSyncDbContextExtensions
 {
     /// <summary>
     /// What the context's session has written and read so far, as a text for a header, a cookie or a job: whoever gives it to
-    /// <see cref="JoinSyncToken"/> reads that or later, in this process or another. With <c>UseSyncTokenKey</c> it is encrypted and authenticated, fit for a browser; without, it is plain text that names
-    /// the cluster and its log's position, and one that was made up costs a question to the primary at most.
+    /// <see cref="JoinSyncToken"/> reads that or later, in this process or another. With <c>UseSyncTokenKey</c> it is encrypted and
+    /// authenticated, fit for a browser; without, it is plain text that names the cluster and its log's position, and one that was made up costs a question to
+    /// the primary at most.
     /// Asks the primary, once, if something was written since the last routed read.
     /// </summary>
     /// <param name="context">A context with <c>UseDbSync</c>.</param>

@@ -22,6 +22,7 @@ internal sealed class DbSyncScope : IDisposable, IResettableService
     private DbSyncSession? _given;
     private DbSyncSession? _ofScope;
     private bool _askedScope;
+    private bool? _retries;
     private string? _linkedTo;
     private PrimaryLink? _link;
 
@@ -56,6 +57,9 @@ internal sealed class DbSyncScope : IDisposable, IResettableService
     public ReadConsistency? Consistency { get; set; }
 
     public bool HasConnectionInterceptors { get; }
+
+    /// <summary>Whether the context's queries are repeated when they fail (<c>EnableRetryOnFailure</c>).</summary>
+    public bool Retries => _retries ??= Context.Database.CreateExecutionStrategy().RetriesOnFailure;
 
     /// <summary>The snapshot that queries of this context are reading now.</summary>
     public ReplicaLease? Lease { get; set; }

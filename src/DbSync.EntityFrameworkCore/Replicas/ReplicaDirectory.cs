@@ -11,12 +11,16 @@ internal sealed class ReplicaDirectory
     private const int IdleMax = 32;
 
     private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>After how long a file that could not be read, without being damaged, is tried again.</summary>
+    private static readonly TimeSpan TryAgainAfter = TimeSpan.FromSeconds(10);
     private static readonly ConcurrentDictionary<string, ReplicaDirectory> Directories = new(StringComparer.Ordinal);
 
     private readonly string _path;
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Stack<ReplicaConnection>> _idle = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (CatalogFingerprint Fingerprint, ReplicaCatalog Catalog)> _catalogs = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long> _aside = new(StringComparer.Ordinal);
     private Look? _look;
     private ShardLayout? _layout;
     private bool _layoutIsKnown;
@@ -55,6 +59,7 @@ internal sealed class ReplicaDirectory
         var files = FilesOf(shards);
         lock (_gate)
         {
+            if (_aside.Count > 0 && IsAside(shards, files)) return null;
             if (_idle.TryGetValue(files, out var idle) && idle.TryPop(out var kept)) return kept;
         }
         if (!AreThere(shards))
@@ -83,6 +88,34 @@ internal sealed class ReplicaDirectory
         }
     }
 
+    /// <summary>Whether some files are not read, since they failed.</summary>
+    public bool HasSetAside
+    {
+        get
+        {
+            lock (_gate) return _aside.Count > 0;
+        }
+    }
+
+    /// <summary>Reads shard files no more: damaged ones until the node names others in their place (a name is never used twice), else for a while.</summary>
+    public void SetAside(string files, bool isDamaged)
+    {
+        lock (_gate) _aside[files] = isDamaged ? long.MaxValue : Environment.TickCount64 + (long)TryAgainAfter.TotalMilliseconds;
+        CloseIdle();
+    }
+
+    /// <summary>Closes the connections that nobody uses.</summary>
+    public void CloseIdle()
+    {
+        List<ReplicaConnection> idle;
+        lock (_gate)
+        {
+            idle = [.. _idle.Values.SelectMany(i => i)];
+            _idle.Clear();
+        }
+        foreach (var connection in idle) Close(connection);
+    }
+
     /// <summary>Gives a connection back. One that failed is closed.</summary>
     public void Return(ReplicaConnection connection, bool healthy)
     {
@@ -100,20 +133,13 @@ internal sealed class ReplicaDirectory
         lock (_gate)
         {
             if (!_idle.TryGetValue(connection.Files, out var idle)) _idle.Add(connection.Files, idle = new Stack<ReplicaConnection>());
-            if (healthy && idle.Count < IdleMax && _look is { Node: { } node } && IsOf(connection.Files, node))
+            if (healthy && idle.Count < IdleMax && !_aside.ContainsKey(connection.Files) && _look is { Node: { } node } && IsOf(connection.Files, node))
             {
                 idle.Push(connection);
                 return;
             }
         }
-        try
-        {
-            connection.Dispose();
-        }
-        catch (SqliteException)
-        {
-            // It is closed as far as it can be.
-        }
+        Close(connection);
     }
 
     /// <summary>The newest shard layout that a connection has seen, asked of a shard the first time; null for a replica that is not sharded.</summary>
@@ -161,6 +187,25 @@ internal sealed class ReplicaDirectory
         return loaded;
     }
 
+    private static void Close(ReplicaConnection connection)
+    {
+        try
+        {
+            connection.Dispose();
+        }
+        catch (SqliteException)
+        {
+            // It is closed as far as it can be.
+        }
+    }
+
+    /// <summary>True when one of the shards is, or all of them were read together when it failed.</summary>
+    private bool IsAside(IReadOnlyList<NodeFile.Shard> shards, string files)
+    {
+        foreach (var (late, _) in _aside.Where(a => a.Value <= Environment.TickCount64).ToList()) _aside.Remove(late);
+        return _aside.ContainsKey(files) || shards.Any(s => _aside.ContainsKey(s.File));
+    }
+
     private bool AreThere(IReadOnlyList<NodeFile.Shard> shards) => shards.All(s => File.Exists(Path.Combine(_path, s.File)));
 
     private static string FilesOf(IReadOnlyList<NodeFile.Shard> shards) => shards.Count == 1 ? shards[0].File : string.Join('|', shards.Select(s => s.File));
@@ -179,8 +224,9 @@ internal sealed class ReplicaDirectory
                 _idle.Remove(files);
                 _catalogs.Remove(files);
             }
+            foreach (var files in _aside.Keys.Where(k => !IsOf(k, node)).ToList()) _aside.Remove(files);
         }
-        foreach (var connection in gone) connection.Dispose();
+        foreach (var connection in gone) Close(connection);
     }
 
     private sealed record Look(long At, DateTime Written, NodeFile? Node);

@@ -29,6 +29,9 @@ internal sealed class ReplicaLease
 
     public void Share() => _users++;
 
+    /// <summary>Its connection is not to be used again.</summary>
+    public void Fail() => _healthy = false;
+
     /// <summary>Ends one query's use.</summary>
     public void Release(bool failed = false)
     {

@@ -54,7 +54,7 @@ internal static class QueryExecutors
         }
         catch (Exception exception) when (Router.IsReplicaFailure(exception))
         {
-            Router.Failed(shape, scope, exception);
+            Router.Failed(shape, scope, lease, exception);
         }
         finally
         {
@@ -83,7 +83,7 @@ internal static class QueryExecutors
         }
         catch (Exception exception) when (Router.IsReplicaFailure(exception))
         {
-            Router.Failed(shape, scope, exception);
+            Router.Failed(shape, scope, lease, exception);
         }
         finally
         {

@@ -9,8 +9,9 @@ using Microsoft.EntityFrameworkCore.Query.Internal;
 namespace DbSync.EntityFrameworkCore.Routing;
 
 /// <summary>
-/// The rows of a query, read from whoever answers it when it is enumerated. Until the first row is out the primary can take over; a query that
-/// may fail at any row is read to its end before that.
+/// The rows of a query, read from whoever answers it when it is enumerated. Until the first row is out the primary can take over, so some are read ahead; a
+/// query that may fail at any row, or whose context retries (EF Core itself reads ahead then), is read to its end. A replica that breaks later than that is a
+/// lost connection to the application, and the next try is the primary's.
 /// </summary>
 internal sealed class RoutedRows<TResult, TRow>(QueryShape<TResult> shape, QueryContext context)
     : IEnumerable<TRow>, IAsyncEnumerable<TRow>, IRelationalQueryingEnumerable, IRoutedQuery
@@ -22,25 +23,25 @@ internal sealed class RoutedRows<TResult, TRow>(QueryShape<TResult> shape, Query
         if (lease is not null)
         {
             IEnumerator<TRow>? rows = null;
+            var ahead = new RowsAhead<TRow>();
             var started = false;
             try
             {
                 rows = ((IEnumerable<TRow>)(object)shape.OnReplica(context, scope, lease)!).GetEnumerator();
-                var ahead = new List<TRow>(1);
-                var more = rows.MoveNext();
-                if (more) ahead.Add(rows.Current);
-                while (more && MayFail(scope) && (more = rows.MoveNext())) ahead.Add(rows.Current);
+                var more = true;
+                for (var max = AheadMax(scope); ahead.Count < max && (more = rows.MoveNext());) ahead.Add(rows.Current);
                 started = true;
-                return new ReplicaRows(ahead, more ? rows : Ended(rows), lease);
+                return new ReplicaRows(shape, scope, ahead, more ? rows : Ended(rows), lease);
             }
             catch (Exception exception) when (Router.IsReplicaFailure(exception))
             {
-                Router.Failed(shape, scope, exception);
+                Router.Failed(shape, scope, lease, exception);
             }
             finally
             {
                 if (!started)
                 {
+                    ahead.Dispose();
                     rows?.Dispose();
                     lease.Release(failed: true);
                 }
@@ -62,26 +63,24 @@ internal sealed class RoutedRows<TResult, TRow>(QueryShape<TResult> shape, Query
         {
             var failed = true;
             IAsyncEnumerator<TRow>? rows = null;
+            using var ahead = new RowsAhead<TRow>();
             try
             {
-                var ahead = new List<TRow>(1);
-                var more = false;
+                var more = true;
                 try
                 {
                     rows = ((IAsyncEnumerable<TRow>)(object)shape.OnReplica(context, scope, lease)!).GetAsyncEnumerator(context.CancellationToken);
-                    more = await rows.MoveNextAsync().ConfigureAwait(false);
-                    if (more) ahead.Add(rows.Current);
-                    while (more && MayFail(scope) && (more = await rows.MoveNextAsync().ConfigureAwait(false))) ahead.Add(rows.Current);
+                    for (var max = AheadMax(scope); ahead.Count < max && (more = await rows.MoveNextAsync().ConfigureAwait(false));) ahead.Add(rows.Current);
                     failed = false;
                 }
                 catch (Exception exception) when (Router.IsReplicaFailure(exception))
                 {
-                    Router.Failed(shape, scope, exception);
+                    Router.Failed(shape, scope, lease, exception);
                 }
                 if (!failed)
                 {
-                    foreach (var row in ahead) yield return row;
-                    while (more && await rows!.MoveNextAsync().ConfigureAwait(false)) yield return rows.Current;
+                    for (var i = 0; i < ahead.Count; i++) yield return ahead[i];
+                    while (more && await NextAsync(rows!, scope, lease).ConfigureAwait(false)) yield return rows!.Current;
                     yield break;
                 }
             }
@@ -101,6 +100,18 @@ internal sealed class RoutedRows<TResult, TRow>(QueryShape<TResult> shape, Query
         var primary = ((IAsyncEnumerable<TRow>)(object)shape.OnPrimary(context)!).GetAsyncEnumerator(cancellationToken);
         await using var disposing = primary.ConfigureAwait(false);
         while (await primary.MoveNextAsync().ConfigureAwait(false)) yield return primary.Current;
+    }
+
+    private async ValueTask<bool> NextAsync(IAsyncEnumerator<TRow> rows, DbSyncScope scope, ReplicaLease lease)
+    {
+        try
+        {
+            return await rows.MoveNextAsync().ConfigureAwait(false);
+        }
+        catch (Exception exception) when (Router.IsStorageFailure(exception))
+        {
+            throw Router.Broke(shape, scope, lease, exception);
+        }
     }
 
     private async ValueTask<List<TRow>> ListAsync(TResult rows)
@@ -140,7 +151,7 @@ internal sealed class RoutedRows<TResult, TRow>(QueryShape<TResult> shape, Query
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
-    private bool MayFail(DbSyncScope scope) => shape.ForReplica(scope).Needs is { MayFail: true };
+    private int AheadMax(DbSyncScope scope) => shape.ForReplica(scope).Needs is { MayFail: true } || scope.Retries ? int.MaxValue : RowsAhead.Max;
 
     private static IEnumerator<TRow>? Ended(IEnumerator<TRow> rows)
     {
@@ -148,7 +159,7 @@ internal sealed class RoutedRows<TResult, TRow>(QueryShape<TResult> shape, Query
         return null;
     }
 
-    private sealed class ReplicaRows(List<TRow> ahead, IEnumerator<TRow>? rest, ReplicaLease lease) : IEnumerator<TRow>
+    private sealed class ReplicaRows(QueryShape<TResult> shape, DbSyncScope scope, RowsAhead<TRow> ahead, IEnumerator<TRow>? rest, ReplicaLease lease) : IEnumerator<TRow>
     {
         private int _next;
         private bool _disposed;
@@ -164,9 +175,21 @@ internal sealed class RoutedRows<TResult, TRow>(QueryShape<TResult> shape, Query
                 Current = ahead[_next++];
                 return true;
             }
-            if (rest is null || !rest.MoveNext()) return false;
+            if (rest is null || !Next(rest)) return false;
             Current = rest.Current;
             return true;
+        }
+
+        private bool Next(IEnumerator<TRow> rows)
+        {
+            try
+            {
+                return rows.MoveNext();
+            }
+            catch (Exception exception) when (Router.IsStorageFailure(exception))
+            {
+                throw Router.Broke(shape, scope, lease, exception);
+            }
         }
 
         public void Reset() => throw new NotSupportedException();
@@ -175,6 +198,7 @@ internal sealed class RoutedRows<TResult, TRow>(QueryShape<TResult> shape, Query
         {
             if (_disposed) return;
             _disposed = true;
+            ahead.Dispose();
             rest?.Dispose();
             lease.Release();
         }

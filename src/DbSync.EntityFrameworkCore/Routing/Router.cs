@@ -11,6 +11,7 @@ using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Query;
 using Microsoft.EntityFrameworkCore.Storage;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 
 namespace DbSync.EntityFrameworkCore.Routing;
 
@@ -70,6 +71,10 @@ internal static class Router
         {
             return new(RouteReason.NotFresh, "the primary could not be asked for its position");
         }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return new(RouteReason.Failed, $"the data directory can't be read ({exception.GetType().Name})");
+        }
         catch (DbSyncException exception) when (exception.Code != ErrorCodes.NotFreshEnough)
         {
             return new(RouteReason.Failed, exception.Code);
@@ -82,17 +87,47 @@ internal static class Router
     /// </summary>
     public static bool IsReplicaFailure(Exception exception) => exception is
         SqliteException or NotSupportedException or FormatException or InvalidCastException or OverflowException or JsonException or ObjectDisposedException
-        or KeyNotFoundException or DbSyncException { Code: ErrorCodes.StorageFailed };
+        or KeyNotFoundException or IOException or UnauthorizedAccessException or DbSyncException { Code: ErrorCodes.StorageFailed };
 
-    /// <summary>Notes a failure of the replica before the first row. One that is the shape's own makes the shape the primary's for good.</summary>
-    public static void Failed<TResult>(QueryShape<TResult> shape, DbSyncScope scope, Exception exception)
+    /// <summary>True when it is the storage that failed, whatever the application's own code does with the rows.</summary>
+    public static bool IsStorageFailure(Exception exception) => exception is SqliteException or DbSyncException { Code: ErrorCodes.StorageFailed };
+
+    /// <summary>
+    /// Notes a failure of the replica before the first row. One that is the shape's own makes the shape the primary's for good; files that can't be read are
+    /// set aside.
+    /// </summary>
+    public static void Failed<TResult>(QueryShape<TResult> shape, DbSyncScope scope, ReplicaLease lease, Exception exception)
     {
+        SetAside(scope, lease, exception);
         const int Error = 1; // SQLITE_ERROR: no such function, table, column or collation; raised by a function, it has the text of that
         var ownFault = exception is SqliteException { SqliteErrorCode: Error } sqlite && sqlite.Message.Contains("no such", StringComparison.Ordinal);
         if (ownFault) shape.GiveUp("SQLite lacks something that the query uses");
         var detail = $"the replica failed ({exception.GetType().Name})";
         scope.LastRoute = new LastRoute(RouteReason.Failed, detail, null);
         Refuse(shape, scope, RouteReason.Failed, detail);
+    }
+
+    /// <summary>
+    /// Makes of a failure after rows have been given out, which nothing can take back or go on with from another position, what the same failure of the
+    /// primary would be: a transient one, which EF Core's retrying strategies repeat. The next try is the primary's.
+    /// </summary>
+    public static NpgsqlException Broke<TResult>(QueryShape<TResult> shape, DbSyncScope scope, ReplicaLease lease, Exception exception)
+    {
+        lease.Fail();
+        if (!SetAside(scope, lease, exception)) shape.GiveUp("the replica failed among its rows");
+        scope.Log.Refused(RouteReason.Failed);
+        var cause = exception as DbSyncException ?? new DbSyncException(
+            ErrorCodes.StorageFailed, "The replica failed while its rows were read.", "Run the query again: the primary answers it.", exception);
+        return new NpgsqlException(cause.Message, new IOException(cause.Message, cause)); // Npgsql calls an IOException's transient
+    }
+
+    private static bool SetAside(DbSyncScope scope, ReplicaLease lease, Exception exception)
+    {
+        var isDamaged = exception is SqliteException { SqliteErrorCode: SQLitePCL.raw.SQLITE_CORRUPT or SQLitePCL.raw.SQLITE_NOTADB };
+        var isUnreadable = exception is IOException or UnauthorizedAccessException or DbSyncException { Code: ErrorCodes.StorageFailed }
+            or SqliteException { SqliteErrorCode: SQLitePCL.raw.SQLITE_IOERR or SQLitePCL.raw.SQLITE_CANTOPEN or SQLitePCL.raw.SQLITE_PERM };
+        if (isDamaged || isUnreadable) scope.Directory.SetAside(lease.Connection.Files, isDamaged);
+        return isDamaged || isUnreadable;
     }
 
     public static DbSyncScope ScopeOf(QueryContext context) => context.Context.GetInfrastructure().GetRequiredService<DbSyncScope>();
