@@ -45,6 +45,9 @@ internal sealed record NodeFile(
     /// <summary>Where shards go on that stand before it, although the log between is gone: their rows are compared then. Null for none.</summary>
     public string? MendLsn { get; init; }
 
+    /// <summary>Shards that were here once, and whose files may still be: somebody may have them open.</summary>
+    public IReadOnlyList<string>? Left { get; init; }
+
     /// <summary>A shard and the file that holds it now.</summary>
     internal sealed record Shard(string Id, string File);
 

@@ -96,6 +96,12 @@ internal sealed partial class ChangeApplier
         if (_leaving.Remove(table)) _store.SaveLeaving(table, null);
     }
 
+    /// <summary>A table that was suspect has lost the copy beside it, with the buckets that it is about to get.</summary>
+    private void CopyArriving(TableSchema table)
+    {
+        if (_arriving.ContainsKey(table.Id) && _live.ContainsKey(table.Id)) StartBeside(table);
+    }
+
     private Arrival? ArrivalOf(TableSchema table) =>
         _arriving.TryGetValue(table.Id, out var buckets) && _store.LoadLayout()?.Keys.GetValueOrDefault(table.ReplicaName) is { } rule
             ? new Arrival(buckets, rule.OverIdentity(table))

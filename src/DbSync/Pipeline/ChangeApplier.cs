@@ -124,6 +124,7 @@ internal sealed partial class ChangeApplier
             _live[record.Schema.Id] = record;
         }
         if (ready.Count > 0) Reenter();
+        foreach (var table in ready.Select(c => c.Record.Schema)) CopyArriving(table);
         return ready.Count > 0;
     }
 

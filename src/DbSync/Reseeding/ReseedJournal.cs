@@ -136,7 +136,9 @@ internal sealed class ReseedJournal
         lock (_gate)
         {
             var used = _identity.Shards.Concat(_file.Current?.Shards ?? []).Select(s => s.File).ToHashSet(StringComparer.Ordinal);
-            return [.. System.IO.Directory.EnumerateFiles(Directory, "*.db").Select(f => Path.GetFileName(f)!).Where(f => IsOfShard(f) && !used.Contains(f))];
+            return [.. _identity.Shards.Select(s => s.Id).Concat(_identity.Left ?? []).Distinct(StringComparer.Ordinal)
+                .SelectMany(id => System.IO.Directory.EnumerateFiles(Directory, $"{id}.*.db").Select(f => (Id: id, File: Path.GetFileName(f))))
+                .Where(f => NodeFile.GenerationOf(f.File) is > 0 and var generation && f.File == NodeFile.FileNameOf(f.Id, generation) && !used.Contains(f.File)).Select(f => f.File)];
         }
     }
 
@@ -151,12 +153,13 @@ internal sealed class ReseedJournal
             var added = shards.Except(_identity.Shards.Select(s => s.Id), StringComparer.Ordinal).Select(id => new NodeFile.Shard(id, NodeFile.FileNameOf(id, generation))).ToList();
             if (added.Count > 0) Save(_file with { Generation = generation }); // before the file: no name is used twice
             foreach (var shard in added) create(shard);
-            Save(_identity with { Shards = [.. _identity.Shards.Where(s => shards.Contains(s.Id, StringComparer.Ordinal)), .. added] });
+            Save(_identity with
+            {
+                Shards = [.. _identity.Shards.Where(s => shards.Contains(s.Id, StringComparer.Ordinal)), .. added],
+                Left = [.. (_identity.Left ?? []).Union(_identity.Shards.Select(s => s.Id), StringComparer.Ordinal).Except(shards, StringComparer.Ordinal)],
+            });
         }
     }
-
-    private static bool IsOfShard(string file) =>
-        NodeFile.GenerationOf(file) is > 0 and var generation && NodeFile.IsSafe(file) && file == NodeFile.FileNameOf(file.Split('.')[0], generation);
 
     /// <summary>What is damaged, or not this shard's, is not served while it is copied again: readers find no file. A person may look at it until then.</summary>
     private void SetAside(NodeFile node)
