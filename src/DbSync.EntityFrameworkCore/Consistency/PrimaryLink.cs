@@ -69,10 +69,15 @@ internal sealed class PrimaryLink
     }
 
     /// <summary>The insert position now: at or after every commit that was answered.</summary>
-    public static ValueTask<Lsn> ReadPositionAsync(IRelationalConnection connection, bool async, CancellationToken cancellationToken) => UseAsync(
+    /// <param name="connection">The context's connection.</param>
+    /// <param name="limit">How long the primary may take for the answer, rounded up to whole seconds; null for as long as its commands may take.</param>
+    /// <param name="async">Whether it is awaited.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public static ValueTask<Lsn> ReadPositionAsync(IRelationalConnection connection, TimeSpan? limit, bool async, CancellationToken cancellationToken) => UseAsync(
         connection, async, async c =>
         {
             await using var command = c.CreateCommand();
+            if (limit is { } most) command.CommandTimeout = (int)Math.Min(most.TotalSeconds, CommandTimeoutMaxSeconds) + 1;
             command.CommandText = "SELECT pg_catalog.pg_current_wal_insert_lsn()::text";
             return Lsn.Parse((string)(async ? await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) : command.ExecuteScalar())!);
         },

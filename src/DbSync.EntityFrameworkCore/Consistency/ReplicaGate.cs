@@ -135,7 +135,7 @@ internal static class ReplicaGate
     private static async ValueTask<Lsn> AskAsync(DbSyncScope scope, PrimaryLink link, DbSyncSession session, bool async, CancellationToken cancellationToken)
     {
         var mark = session.Mark();
-        var position = await PrimaryLink.ReadPositionAsync(scope.Primary, async, cancellationToken).ConfigureAwait(false);
+        var position = await PrimaryLink.ReadPositionAsync(scope.Primary, scope.Settings.WaitMax, async, cancellationToken).ConfigureAwait(false);
         session.Learn(link, position, mark);
         return position;
     }
@@ -154,7 +154,9 @@ internal static class ReplicaGate
         || (node.SystemIdentifier.Length > 0 && node.SystemIdentifier != facts.SystemIdentifier.ToString())
         || (node.Database.Length > 0 && node.Database != facts.Database);
 
-    private static GateAnswer Refuse(DbSyncSettings settings, string why) => settings.OnRefusal == OnRefusal.Throw
+    /// <summary>The answer when the replica can't give what was asked for.</summary>
+    /// <exception cref="DbSyncException">DBS7002 when the context wants to be told.</exception>
+    public static GateAnswer Refuse(DbSyncSettings settings, string why) => settings.OnRefusal == OnRefusal.Throw
         ? throw new DbSyncException(
             ErrorCodes.NotFreshEnough, $"The replica is not fresh enough: {why}.", "See 'dbsync status'; wait longer, ask for less, or let the primary answer.")
         : new GateAnswer(RouteReason.NotFresh, why);

@@ -29,7 +29,7 @@ public static class DbSyncDbContextExtensions
         if (need.IsDirty || need.Joined > need.Own || position == Lsn.Zero)
         {
             var mark = session.Mark();
-            position = await PrimaryLink.ReadPositionAsync(scope.Primary, async: true, cancellationToken).ConfigureAwait(false);
+            position = await PrimaryLink.ReadPositionAsync(scope.Primary, limit: null, async: true, cancellationToken).ConfigureAwait(false);
             session.Learn(link, position, mark);
         }
         var token = new SyncToken(facts.SystemIdentifier, facts.Timeline, position);

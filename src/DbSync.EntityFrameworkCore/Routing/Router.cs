@@ -69,7 +69,7 @@ internal static class Router
         }
         catch (DbException)
         {
-            return new(RouteReason.NotFresh, "the primary could not be asked for its position");
+            return ReplicaGate.Refuse(scope.Settings, "the primary could not be asked for its position");
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

@@ -121,6 +121,31 @@ public sealed class ConsistencyMatrixTests(ShopFixture shop)
         db.Counters.AsNoTracking().UsePrimary().Single(c => c.Id == 1).Value.ShouldBe(5); // the connection is as good as before
     }
 
+    /// <summary>Nobody answers the question where the primary is.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_strong_read_beside_a_primary_that_stands_still_is_refused_in_time(bool async)
+    {
+        await using var node = await NodeUnderTest.CreateAsync(await shop.CreateDatabaseAsync(), CounterContext.Schema, "counters", Cancel);
+        node.Run();
+        await node.CatchUpAsync();
+        var direct = new Npgsql.NpgsqlConnectionStringBuilder(node.ConnectionString);
+        await using var proxy = FaultProxy.Before(direct.Port, direct.Host!);
+        var through = new Npgsql.NpgsqlConnectionStringBuilder(node.ConnectionString) { Host = "127.0.0.1", Port = proxy.Port, Timeout = 2 }.ConnectionString; // for so long Npgsql tries to cancel what is not answered
+        await using var db = new CounterContext(new DbContextOptionsBuilder<CounterContext>().OfManyKinds().UseNpgsql(through)
+            .UseDbSync(node.DataPath, o => o.UseConsistency(ReadConsistency.Strong).WaitUpTo(TimeSpan.FromMilliseconds(200), OnRefusal.Throw)).Options);
+        await Eventually.Async(async _ => { try { return await db.Counters.AsNoTracking().CountAsync(Cancel); } catch (DbSyncException) { return 0; } }, count => count == 64, cancellationToken: Cancel);
+
+        proxy.Stall();
+        var started = TimeProvider.System.GetTimestamp();
+        (async
+            ? await Should.ThrowAsync<DbSyncException>(() => db.Counters.AsNoTracking().CountAsync(Cancel))
+            : Should.Throw<DbSyncException>(() => db.Counters.AsNoTracking().Count())).Code.ShouldBe(ErrorCodes.NotFreshEnough);
+        TimeProvider.System.GetElapsedTime(started).ShouldBeLessThan(Long / 2);
+        proxy.Mend();
+    }
+
     /// <summary>The command is cancelled, and what it did stays done.</summary>
     [Fact]
     public async Task What_a_cancelled_command_has_committed_is_read()
